@@ -1,0 +1,202 @@
+"""The pack's only door to ComfyUI: folders, progress, interrupt, VIDEO.
+
+ComfyUI is imported inside the functions, so that everything else here can be read, typed and tested on a
+machine without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: seconds between two looks at ComfyUI's interrupt flag; Cancel is to be answered within one second
+INTERRUPT_CHECK = 0.2
+#: seconds a cancelled take gets to write down where it stands
+CANCEL_GRACE = 0.5
+#: the pack's folder under ComfyUI's user directory becomes ``__kling_takes``, which is not served by HTTP
+USER_FOLDER = "kling_takes"
+#: steps of a node's progress bar
+PROGRESS_STEPS = 100
+#: how full the bar gets before the video is there: an estimate must not look like an end
+PROGRESS_BEFORE_END = 0.95
+
+
+def user_dir() -> Path:
+    """The folder for journal, credentials and the user's own models; never served over HTTP."""
+    import folder_paths
+
+    return Path(folder_paths.get_system_user_directory(USER_FOLDER))
+
+
+def temp_dir() -> Path:
+    """The folder for downloaded videos, made if absent; ComfyUI wipes it at start and at exit."""
+    import folder_paths
+
+    folder = Path(folder_paths.get_temp_directory()) / USER_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def comfy_api_base() -> str:
+    """The address of the Comfy.org API that this ComfyUI was started with."""
+    from comfy.cli_args import args
+
+    return str(getattr(args, "comfy_api_base", None) or "https://api.comfy.org")
+
+
+def executing() -> tuple[str | None, str | None, int]:
+    """Prompt id, node id and list index of the node that runs now."""
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    if context is None:
+        return None, None, 0
+    return context.prompt_id, context.node_id, context.list_index or 0
+
+
+def video_from_file(path: Path) -> Any:
+    """A VIDEO that reads the file when it is needed; the file is not loaded here."""
+    from comfy_api.latest import InputImpl
+
+    return InputImpl.VideoFromFile(str(path))
+
+
+def interrupted() -> bool:
+    """Whether the user pressed Cancel; the flag stays up for the other nodes."""
+    from comfy.model_management import processing_interrupted
+
+    return bool(processing_interrupted())
+
+
+def interrupt_exception() -> Exception:
+    """What to raise for a clean "interrupted"."""
+    from comfy.model_management import InterruptProcessingException
+
+    error: Exception = InterruptProcessingException()
+    return error
+
+
+async def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` and leave within a second when the user presses Cancel.
+
+    ``work`` is cancelled and gets half a second to write down where it stands; slower cleaning up does not
+    keep the user waiting. Raises ComfyUI's interrupt exception on Cancel. A CancelledError that comes from
+    outside (another node of the graph failed) is passed on to ``work`` and then raised.
+    """
+    if interrupted():
+        work.close()
+        raise interrupt_exception()
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_look_at_outcome)
+    try:
+        while True:
+            done, _ = await asyncio.wait({task}, timeout=INTERRUPT_CHECK)
+            if done:
+                return task.result()
+            if interrupted():
+                task.cancel()
+                await asyncio.wait({task}, timeout=CANCEL_GRACE)
+                raise interrupt_exception()
+    except asyncio.CancelledError:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_GRACE)
+        raise
+
+
+def _look_at_outcome(task: asyncio.Future[Any]) -> None:
+    """Take note of an abandoned task's error; asyncio would print it as never retrieved."""
+    if not task.cancelled():
+        task.exception()
+
+
+def send_text(text: str, node_id: str | None) -> None:
+    """Show a text on a node in every open browser."""
+    from server import PromptServer
+
+    if node_id is not None and getattr(PromptServer, "instance", None) is not None:
+        PromptServer.instance.send_progress_text(text, node_id)
+
+
+def send_progress(fraction: float, node_id: str | None) -> None:
+    """Move a node's progress bar; does nothing while an interrupt waits to be noticed.
+
+    ComfyUI's own hook clears the interrupt flag and raises. The flag has to stay for all nodes of the graph,
+    so it is put up again.
+    """
+    from comfy.model_management import InterruptProcessingException, interrupt_current_processing
+    from comfy.utils import ProgressBar
+
+    if node_id is None or interrupted():
+        return
+    try:
+        ProgressBar(PROGRESS_STEPS, node_id=node_id).update_absolute(round(fraction * PROGRESS_STEPS))
+    except InterruptProcessingException:
+        interrupt_current_processing(True)
+
+
+class NodeReporter:
+    """Shows on the node what its take is doing: a line of text and the bar.
+
+    A node fed with a list runs all items at once under one node id, so their lines are kept together in
+    ``boards`` and shown below each other.
+    """
+
+    boards: dict[tuple[str | None, str | None], dict[int, tuple[str, float]]] = {}
+
+    def __init__(self, prefix: str = "") -> None:
+        """``prefix`` stands before every text, such as the mark of the simulator."""
+        self.prompt_id, self.node_id, self.index = executing()
+        self.prefix = prefix
+        self.facts: list[str] = []
+
+    def __enter__(self) -> NodeReporter:
+        """Take a line on the node's board."""
+        self._board()[self.index] = ("", 0.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the last line readable until all items of the node are done."""
+        board = self._board()
+        text, _fraction = board.get(self.index, ("", 0.0))
+        board[self.index] = (text, 1.0)
+        if all(fraction >= 1.0 for _text, fraction in board.values()):
+            self.boards.pop((self.prompt_id, self.node_id), None)
+
+    def fact(self, text: str) -> None:
+        """Keep a sentence below the changing line, such as the price."""
+        if text and text not in self.facts:
+            self.facts.append(text)
+
+    def state(self, text: str, elapsed: float, expected: float | None) -> None:
+        """Show what happens now; ``elapsed`` and ``expected`` in seconds."""
+        fraction = 0.0
+        if expected and expected > 0:
+            fraction = min(elapsed / expected, 1.0) * PROGRESS_BEFORE_END
+        self._show("\n".join([f"{self.prefix}{text}", *self.facts]), fraction)
+
+    def done(self, text: str) -> None:
+        """Show the last line and fill the bar."""
+        self._show("\n".join([f"{self.prefix}{text}", *self.facts]), 0.99)
+
+    def _board(self) -> dict[int, tuple[str, float]]:
+        return self.boards.setdefault((self.prompt_id, self.node_id), {})
+
+    def _show(self, text: str, fraction: float) -> None:
+        board = self._board()
+        board[self.index] = (text, fraction)
+        lines = [line for _, (line, _fraction) in sorted(board.items()) if line]
+        send_text("\n\n".join(lines), self.node_id)
+        send_progress(sum(part for _, part in board.values()) / len(board), self.node_id)
+
+
+@contextlib.contextmanager
+def environment() -> Any:
+    """The environment variables, read anew for each run so that a changed key needs no restart."""
+    yield os.environ
