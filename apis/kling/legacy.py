@@ -146,7 +146,11 @@ def _fields(request: VideoRequest, spec: ModelSpec, external_task_id: str | None
         if not spec.can("camera_field"):
             raise ValueError(f"{spec.name} has no camera field; the move belongs in the prompt.")
         fields["camera_control"] = request.camera_control.model_dump(exclude_none=True)
+    if request.negative_prompt and not spec.can("negative_prompt"):
+        raise ValueError(f"{spec.name} has no negative prompt.")
     if request.shots:
+        if not spec.can("shots"):
+            raise ValueError(f"{spec.name} makes one shot only.")
         fields["multi_shot"] = True
         fields["shot_type"] = "customize"
         fields["multi_prompt"] = tuple(

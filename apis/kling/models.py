@@ -51,6 +51,31 @@ class Condition(Exact):
     dialects: tuple[Dialect, ...] | None = None
     camera_types: tuple[CameraType, ...] | None = None
 
+    def misses(
+        self,
+        *,
+        product: str | None = None,
+        mode: str | None = None,
+        duration: int | None = None,
+        sound: str | None = None,
+        dialect: str | None = None,
+        camera_type: str | None = None,
+    ) -> list[str]:
+        """The parts that don't hold, by the names of the arguments; what is None is not known and holds."""
+        parts: list[tuple[str, object, tuple[object, ...] | None]] = [
+            ("product", product, self.products),
+            ("dialect", dialect, self.dialects),
+            ("mode", mode, self.modes),
+            ("duration", duration, self.durations),
+            ("sound", sound, None if self.sound is None else (self.sound,)),
+            ("camera_type", camera_type, self.camera_types),
+        ]
+        return [
+            name
+            for name, value, allowed in parts
+            if allowed is not None and value is not None and value not in allowed
+        ]
+
 
 class Price(Exact):
     """Video units for one second in one mode, with sound on or off."""
@@ -126,8 +151,14 @@ class ModelSpec(Exact):
             for product in ("text2video", "image2video"):
                 if getattr(self, product) and product not in self.prompt_characters.get(dialect, {}):
                     raise ValueError(f"prompt_characters has no number for {dialect} {product}")
-        if "standard" in self.dialects and not {"resolution", "duration"} <= set(self.standard_settings):
-            raise ValueError("standard_settings needs resolution and duration for the standard dialect")
+        if "standard" in self.dialects:
+            needed = {"resolution", "duration"}
+            needed |= {"aspect_ratio"} if self.text2video else set()
+            needed |= {"audio"} if self.sound and not self.sound_always else set()
+            if lacking := sorted(needed - set(self.standard_settings)):
+                raise ValueError(f"standard_settings lacks {lacking[0]}")
+        if self.sound_always and not (self.sound and all(price.sound == "on" for price in self.prices)):
+            raise ValueError("sound_always needs a condition in sound, and prices with sound on only")
         if missing := [mode for mode in self.modes if mode not in self.wait]:
             raise ValueError(f"wait has no entry for mode {missing[0]}")
         if self.text2video and not self.aspect_ratios:

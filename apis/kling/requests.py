@@ -23,6 +23,9 @@ CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", 
 DEFAULT_MODEL = "kling-v2-5-turbo"
 DEFAULT_CFG_SCALE = 0.5
 
+#: Kling writes seconds as text; three digits are more than any model makes.
+DURATION_PATTERN = r"^[1-9][0-9]{0,2}$"
+
 #: The six ways a simple camera move can go, in the order of Kling's document.
 CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 
@@ -153,7 +156,7 @@ def _mode() -> Any:
 def _duration() -> Any:
     return Field(
         default="5",
-        pattern=r"^[1-9][0-9]{0,2}$",
+        pattern=DURATION_PATTERN,
         title="Duration",
         description="Length of the video in seconds. With shots, their sum is the length instead.",
     )
