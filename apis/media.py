@@ -1,0 +1,187 @@
+"""Pictures as Kling takes them: the first frame, opaque, eight bits a channel, small enough to send.
+
+The take is named by the pixels before they are packed, so the same picture is the same take whether it
+travels as PNG or as JPEG, in either dialect and with any version of the packing library. Everything here
+blocks; nodes call it in a thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .kling.models import Limits, ModelTable
+from .kling.parts import picture_fault, sent_size
+from .kling.requests import KlingImage
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: What lies under a transparent picture, red green blue in 0..1: white, as most viewers show it.
+BACKGROUND = (1.0, 1.0, 1.0)
+#: Below this quality the blocks of JPEG show more than a smaller picture would.
+JPEG_FLOOR = 50
+JPEG_CEILING = 100
+#: How much smaller each try is, when a picture must shrink.
+SHRINK = 0.85
+
+
+class PictureRefused(ValueError):
+    """A picture that Kling would refuse; the text says why and what to do, and names no widget."""
+
+
+class PictureShapeRefused(PictureRefused):
+    """Sides too short, or a picture too long and narrow."""
+
+
+class PictureEmpty(PictureRefused):
+    """No picture at all, or no pixels in it."""
+
+
+class PictureTooLarge(PictureRefused):
+    """Too many bytes however it is packed."""
+
+
+def encode_image(
+    pixels: Any, *, max_bytes: int | None = None, base64_counts: bool = True, limits: Limits | None = None
+) -> KlingImage:
+    """The picture as it will be sent.
+
+    `pixels` is `[H, W, C]` or `[B, H, W, C]`, float in 0..1 or uint8 in 0..255, sRGB, with 1, 3 or 4 channels
+    (grey, colour, colour with alpha). Of several frames the first is used. Alpha is laid over white.
+    PNG where that fits into `max_bytes` (by default the limit of `limits`, by default those of /v1/), else
+    JPEG at the best quality that fits, and smaller only where no fair quality fits; the note of the result
+    says so. With `base64_counts` it is the base64 text that must fit.
+
+    Raises PictureEmpty, PictureShapeRefused or PictureTooLarge, each with the numbers.
+    Source of the limits: Kling docs, 2026-03-05 and 2026-09-20, by way of models.json.
+    """
+    limits = limits or ModelTable.load().limits["legacy"]
+    most = limits.image_bytes if max_bytes is None else max_bytes
+    frame, notes = _first_frame(np.asarray(pixels))
+    height, width = frame.shape[:2]
+    if fault := picture_fault(width, height, limits):
+        raise PictureShapeRefused(fault)
+    rgb, laid = _opaque_bytes(frame)
+    notes += laid
+    data, mime, size, packed = _packed(rgb, most, base64_counts, limits)
+    notes += packed
+    return KlingImage(
+        pixels_sha256=_hash(rgb), width=size[0], height=size[1], data=data, mime=mime, note=" ".join(notes)
+    )
+
+
+def _first_frame(pixels: Any) -> tuple[Any, list[str]]:
+    notes: list[str] = []
+    if pixels.ndim == 4:
+        if pixels.shape[0] == 0:
+            raise PictureEmpty("There is no picture in this batch. Connect one.")
+        if pixels.shape[0] > 1:
+            notes.append(f"The first of {pixels.shape[0]} pictures was used.")
+        pixels = pixels[0]
+    if pixels.dtype != np.uint8 and not np.issubdtype(pixels.dtype, np.floating):
+        raise PictureEmpty(f"This is no picture: its numbers are {pixels.dtype}, not uint8 or float.")
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        shape = " x ".join(str(side) for side in pixels.shape)
+        raise PictureEmpty(
+            f"This is no picture: its numbers lie in {shape}, and height x width x 1, 3 or 4 colours is needed."
+        )
+    if 0 in pixels.shape:
+        raise PictureEmpty("The picture has no pixels. Connect one that has.")
+    return pixels, notes
+
+
+def _opaque_bytes(frame: Any) -> tuple[Any, list[str]]:
+    """uint8 `[H, W, 3]`, rounded to the nearest step."""
+    notes: list[str] = []
+    channels = frame.shape[2]
+    if frame.dtype == np.uint8 and channels != 4:
+        return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3))), notes
+    values = frame.astype(np.float32)
+    if frame.dtype == np.uint8:
+        values /= 255.0
+    # A number that is none (a failed node upstream) becomes black, not a random colour.
+    values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    colour = values[..., :3]
+    if channels == 4:
+        alpha = values[..., 3:]
+        if float(alpha.min()) < 1.0:
+            notes.append("The transparent parts were laid over white.")
+        colour = colour * alpha + np.asarray(BACKGROUND, dtype=np.float32) * (1.0 - alpha)
+    whole = np.rint(colour * 255.0).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(whole, (*whole.shape[:2], 3))), notes
+
+
+def _hash(rgb: Any) -> str:
+    shape = "x".join(str(side) for side in rgb.shape)
+    return hashlib.sha256(shape.encode("ascii") + b":" + rgb.tobytes()).hexdigest()
+
+
+def _packed(
+    rgb: Any, most: int, base64_counts: bool, limits: Limits
+) -> tuple[bytes, Literal["image/png", "image/jpeg"], tuple[int, int], list[str]]:
+    from PIL import Image  # loading it takes longer than the rest of the pack, and only a run needs it
+
+    def fits(data: bytes) -> bool:
+        return (sent_size(data) if base64_counts else len(data)) <= most
+
+    picture = Image.fromarray(rgb)
+    png = _saved(picture, "PNG")
+    if fits(png):
+        return png, "image/png", picture.size, []
+    limit = f"{most / 1e6:g} MB"
+    shrunk = picture
+    while True:
+        best = _best_jpeg(shrunk, fits)
+        if best is not None:
+            break
+        width, height = _smaller(shrunk.size, limits.image_ratio)
+        if picture_fault(width, height, limits) is not None:
+            raise PictureTooLarge(
+                f"The picture is {picture.width} x {picture.height} pixels and does not fit into {limit} "
+                "even when packed. Use a smaller one."
+            )
+        shrunk = picture.resize((width, height), Image.Resampling.LANCZOS)
+    data, quality = best
+    notes = [f"The picture was sent as JPEG of quality {quality}, because as PNG it is over {limit}."]
+    if shrunk.size != picture.size:
+        notes.append(
+            f"It was made smaller, from {picture.width} x {picture.height} to "
+            f"{shrunk.width} x {shrunk.height} pixels, because it did not fit otherwise."
+        )
+    return data, "image/jpeg", shrunk.size, notes
+
+
+def _smaller(size: tuple[int, int], ratio: float) -> tuple[int, int]:
+    """The next size to try; rounding must not push a picture over the longest ratio Kling takes."""
+    width, height = (round(side * SHRINK) for side in size)
+    return min(width, int(height * ratio)), min(height, int(width * ratio))
+
+
+def _best_jpeg(picture: Image.Image, fits: Callable[[bytes], bool]) -> tuple[bytes, int] | None:
+    """The JPEG of the best quality that fits and that quality, or None where not even the floor fits."""
+    low, high = JPEG_FLOOR, JPEG_CEILING
+    data = _saved(picture, "JPEG", low)
+    if not fits(data):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        tried = _saved(picture, "JPEG", middle)
+        if fits(tried):
+            low, data = middle, tried
+        else:
+            high = middle - 1
+    return data, low
+
+
+def _saved(picture: Image.Image, form: Literal["PNG", "JPEG"], quality: int = JPEG_CEILING) -> bytes:
+    stream = io.BytesIO()
+    if form == "PNG":
+        picture.save(stream, form)
+    else:
+        picture.save(stream, form, quality=quality, subsampling=0)
+    return stream.getvalue()
