@@ -88,7 +88,7 @@ def _first_frame(pixels: Any) -> tuple[Any, list[str]]:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
         shape = " x ".join(str(side) for side in pixels.shape)
         raise PictureEmpty(
-            f"This is no picture: its numbers lie in {shape}, and height x width x 1, 3 or 4 colours is needed."
+            f"This is no picture: its numbers lie in {shape}, not in height x width x 1, 3 or 4 colours."
         )
     if 0 in pixels.shape:
         raise PictureEmpty("The picture has no pixels. Connect one that has.")
