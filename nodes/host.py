@@ -7,11 +7,9 @@ machine without it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -148,12 +146,12 @@ class NodeReporter:
     ``boards`` and shown below each other.
     """
 
-    boards: dict[tuple[str | None, str | None], dict[int, tuple[str, float]]] = {}
+    boards: ClassVar[dict[tuple[str | None, str | None], dict[int, tuple[str, float]]]] = {}
 
-    def __init__(self, prefix: str = "") -> None:
-        """``prefix`` stands before every text, such as the mark of the simulator."""
-        self.prompt_id, self.node_id, self.index = executing()
-        self.prefix = prefix
+    def __init__(self, node_id: str | None) -> None:
+        """Belongs to the node that runs now; ``node_id`` is its own word for itself."""
+        self.prompt_id, executed, self.index = executing()
+        self.node_id = node_id or executed
         self.facts: list[str] = []
 
     def __enter__(self) -> NodeReporter:
@@ -179,11 +177,12 @@ class NodeReporter:
         fraction = 0.0
         if expected and expected > 0:
             fraction = min(elapsed / expected, 1.0) * PROGRESS_BEFORE_END
-        self._show("\n".join([f"{self.prefix}{text}", *self.facts]), fraction)
+        line = f"{text} · {elapsed:.0f} s" + (f" of about {expected:.0f} s" if expected else "")
+        self._show("\n".join([line, *self.facts]), fraction)
 
-    def done(self, text: str) -> None:
-        """Show the last line and fill the bar."""
-        self._show("\n".join([f"{self.prefix}{text}", *self.facts]), 0.99)
+    def say(self, text: str) -> None:
+        """Show a line that takes no time: the bar stays where it is."""
+        self._show("\n".join([text, *self.facts]), self._board().get(self.index, ("", 0.0))[1])
 
     def _board(self) -> dict[int, tuple[str, float]]:
         return self.boards.setdefault((self.prompt_id, self.node_id), {})
@@ -194,9 +193,3 @@ class NodeReporter:
         lines = [line for _, (line, _fraction) in sorted(board.items()) if line]
         send_text("\n\n".join(lines), self.node_id)
         send_progress(sum(part for _, part in board.values()) / len(board), self.node_id)
-
-
-@contextlib.contextmanager
-def environment() -> Any:
-    """The environment variables, read anew for each run so that a changed key needs no restart."""
-    yield os.environ

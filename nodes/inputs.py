@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 #: keys of ``json_schema_extra`` that ComfyUI knows as options of an input
-PASSED_ON = ("multiline", "step", "round", "display", "placeholder", "dynamicPrompts", "advanced")
+PASSED_ON = ("default", "min", "max", "multiline", "step", "round", "placeholder")
 
 
 def model_field_to_node_input(
@@ -37,6 +37,8 @@ def model_field_to_node_input(
             options[name] = value
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     options.update({key: extra[key] for key in PASSED_ON if key in extra})
+    if extra.get("slider"):
+        options["display"] = "slider"
     if info.description:
         options["tooltip"] = info.description
     options.update(overrides)

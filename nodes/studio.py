@@ -1,0 +1,110 @@
+"""What a node needs from ``apis`` for one run: the account, the price in words, the limits of pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..apis.collect import Delivered
+from ..apis.errors import CredentialsError
+from ..apis.journal import Journal
+from ..apis.kling import camera, dialects, price, rules
+from ..apis.kling.models import Dialect, Limits, ModelTable
+from ..apis.kling.requests import VideoRequest
+from ..apis.settings import Settings, load_settings
+from ..apis.studio import Studio
+from . import host, practice
+
+#: one record of paid takes for each user folder, open as long as the process runs
+_journals: dict[Path, Journal] = {}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose account this run uses, and the studio that works on it."""
+
+    settings: Settings
+    studio: Studio
+
+    @property
+    def mark(self) -> str:
+        """What stands before everything shown in practice, where no money is real; else nothing."""
+        return "Simulated · " if self.settings.backend == "simulator" else ""
+
+
+async def open_studio(table: ModelTable, comfy_token: str | None, comfy_api_key: str | None) -> Account:
+    """Read the settings as they are now and open the studio.
+
+    Raises ConfigurationError or CredentialsError with the variable or file to change.
+    """
+    simulator_url = None
+    if practice.wanted(os.environ):
+        simulator_url = await asyncio.to_thread(practice.simulator_url)
+    settings = load_settings(
+        os.environ,
+        host.user_dir(),
+        comfy_token=comfy_token,
+        comfy_api_key=comfy_api_key,
+        comfy_api_base=host.comfy_api_base(),
+        simulator_url=simulator_url,
+    )
+    path = settings.user_dir / "journal.sqlite3"
+    journal = _journals.setdefault(path, Journal(path))
+    return Account(settings, Studio(settings, table, journal))
+
+
+def close_journals() -> None:
+    """Let go of every record of paid takes; the next run opens its own again."""
+    while _journals:
+        _journals.popitem()[1].close()
+
+
+def dialect_of(model_name: str, table: ModelTable, account: Account) -> Dialect | None:
+    """The dialect in which this account reaches the model; None for a model the table doesn't know.
+
+    Raises CredentialsError when the credential can't reach it.
+    """
+    spec = table.get(model_name)
+    if spec is None:
+        return None
+    try:
+        return dialects.name_for(spec, account.settings.credential.kind)
+    except ValueError as error:
+        raise CredentialsError(str(error)) from error
+
+
+def image_limits(model_name: str, table: ModelTable, account: Account) -> Limits:
+    """How large a picture for this model may be."""
+    return table.limits[dialect_of(model_name, table, account) or "legacy"]
+
+
+def notes(request: VideoRequest, table: ModelTable, account: Account) -> list[str]:
+    """What an artist should know before the take is bought: the price first, then everything unusual."""
+    dialect = dialect_of(request.model_name, table, account)
+    found = [
+        price_text(request, table),
+        table.warning or "",
+        *rules.warnings(request, table, dialect),
+        camera.resolve(request, table, dialect).note,
+    ]
+    return [note for note in found if note]
+
+
+def price_text(request: VideoRequest, table: ModelTable) -> str:
+    """The estimated price in a sentence."""
+    estimate = price.estimate(request, table)
+    if estimate is None:
+        return f"The price of {request.model_name} in this setting is not in the model table."
+    return f"Estimated price: {estimate}."
+
+
+def closing_text(delivered: Delivered) -> str:
+    """The last line on the node: what it cost, or that nothing was paid."""
+    length = f"{delivered.duration} s" if delivered.duration else "length unknown"
+    if delivered.collected:
+        return f"Collected, nothing paid. {length}, task {delivered.task_id}"
+    if delivered.deducted_units is None:
+        return f"Delivered. {length}, task {delivered.task_id}"
+    return f"Delivered, {delivered.deducted_units:g} units deducted. {length}, task {delivered.task_id}"
