@@ -1,0 +1,324 @@
+"""One exchange with the API, and asking again until a task ends.
+
+``SynchronousOperation`` sends one request exactly once: whether it may go out again is decided by whoever
+knows what it costs. ``PollingOperation`` only reads, so it may repeat itself as often as it likes.
+The key goes to the API's origin and nowhere else: no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from . import errors
+from .outcomes import error_of_answer, error_of_exception
+from .polling import Schedule, backoff, obeyed_retry_after
+from .session import open_session
+
+Req = TypeVar("Req", bound=BaseModel)
+Resp = TypeVar("Resp", bound=BaseModel)
+
+#: bytes; an answer of the API is a few kB, so more than this is not one
+ANSWER_LIMIT = 8 * 1024 * 1024
+
+
+class HttpMethod(str, enum.Enum):
+    """The two methods that Kling's API uses."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+@dataclass(frozen=True)
+class ApiEndpoint(Generic[Req, Resp]):
+    """A path of the API, what it takes and what it answers."""
+
+    path: str
+    method: HttpMethod
+    request_model: type[Req] | None
+    response_model: type[Resp]
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clock(Protocol):
+    """Time, so that tests can bend it."""
+
+    def time(self) -> float:
+        """Wall clock, Unix seconds: for records."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump: for deadlines."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class RealClock:
+    """The computer's own time."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait without blocking the loop."""
+        await asyncio.sleep(seconds)
+
+
+class Headers(Protocol):
+    """What a credential can do for a request."""
+
+    def headers(self, now: float) -> Mapping[str, str]:
+        """Headers that prove who asks, at Unix time ``now``."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one exchange may take, in seconds."""
+
+    connect: float = 15.0
+    read: float = 60.0
+    #: for a whole create: aiohttp has no limit of its own for a write that stalls
+    whole: float = 300.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the API is, who asks and how long an exchange may take."""
+
+    base_url: str
+    credential: Headers
+    clock: Clock = field(default_factory=RealClock)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def host(self) -> str:
+        """The host's name, for messages."""
+        return urlsplit(self.base_url).netloc
+
+
+class SynchronousOperation(Generic[Req, Resp]):
+    """One request and its answer.
+
+    ``headers`` go out beside the credential's. ``execute`` never repeats itself.
+    """
+
+    def __init__(
+        self,
+        endpoint: ApiEndpoint[Req, Resp],
+        request: Req | None,
+        connection: Connection,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Check that the request is one that this endpoint takes."""
+        if endpoint.request_model is not None and not isinstance(request, endpoint.request_model):
+            raise TypeError(f"{endpoint.path} takes a {endpoint.request_model.__name__}")
+        self.endpoint = endpoint
+        self.request = request
+        self.connection = connection
+        self.extra_headers = dict(headers or {})
+
+    async def execute(self) -> Resp:
+        """Send once and read the answer.
+
+        Raises NeverDelivered, Refused (or a subclass), Paced or OutcomeUnknown; an interrupted send is
+        ``CancelledError`` and its outcome unknown.
+        """
+        connection = self.connection
+        body = (
+            None if self.request is None else self.request.model_dump_json(exclude_none=True, by_alias=True)
+        )
+        headers = {**connection.credential.headers(connection.clock.time()), **self.extra_headers}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            status, raw, answer_headers = await asyncio.wait_for(
+                self._exchange(headers, None if body is None else body.encode()), connection.limits.whole
+            )
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            # The text of aiohttp's exceptions can hold the address with its query, so only the type is told.
+            raise error_of_exception(error, connection.host) from None
+        return self._read(status, raw, answer_headers)
+
+    async def _exchange(
+        self, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        limits = self.connection.limits
+        async with (
+            open_session() as session,
+            session.request(
+                self.endpoint.method.value,
+                self.connection.base_url + self.endpoint.path,
+                params=dict(self.endpoint.query) or None,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
+            ) as answer,
+        ):
+            chunks, size = [], 0
+            async for chunk in answer.content.iter_any():
+                size += len(chunk)
+                if size > ANSWER_LIMIT:
+                    break
+                chunks.append(chunk)
+            return answer.status, b"".join(chunks), answer.headers
+
+    def _read(self, status: int, raw: bytes, headers: Mapping[str, str]) -> Resp:
+        payload = parse_json(raw)
+        code, message, request_id = envelope_of(payload)
+        error = error_of_answer(
+            status,
+            code,
+            message,
+            request_id=request_id,
+            body=raw[:2000].decode("utf-8", "replace"),
+            retry_after=retry_after_of(headers, self.connection.clock.time()),
+        )
+        if error is not None:
+            raise error
+        try:
+            return self.endpoint.response_model.model_validate(payload)
+        except ValidationError:
+            raise errors.OutcomeUnknown(
+                f"{self.connection.host} answered in a form that this version does not know.",
+                request_id=request_id,
+                http_status=status,
+                body=raw[:2000].decode("utf-8", "replace"),
+            ) from None
+
+
+def parse_json(raw: bytes) -> object:
+    """The JSON value in ``raw``, or None where it holds none (an HTML page, half an answer)."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def envelope_of(payload: object) -> tuple[int | None, str, str | None]:
+    """Code, message and request id of an answer, from Kling's envelope or the Comfy.org proxy's."""
+    if not isinstance(payload, dict):
+        return None, "", None
+    code = payload.get("code")
+    message = payload.get("message")
+    proxy_error = payload.get("error")
+    if not isinstance(message, str) and isinstance(proxy_error, dict):
+        message = proxy_error.get("message")
+    request_id = payload.get("request_id")
+    return (
+        code if isinstance(code, int) and not isinstance(code, bool) else None,
+        message if isinstance(message, str) else "",
+        request_id if isinstance(request_id, str) else None,
+    )
+
+
+def retry_after_of(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, given as a number or as a date; None where unusable."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+class PollingOperation(Generic[Resp]):
+    """Ask until a task has ended.
+
+    ``status_extractor`` gives an answer's status. A status in ``completed_statuses`` ends the asking, one in
+    ``failed_statuses`` raises TaskFailed, any other means not finished yet; none at all is an error.
+    """
+
+    def __init__(
+        self,
+        endpoint: ApiEndpoint[Any, Resp],
+        connection: Connection,
+        *,
+        completed_statuses: Collection[str],
+        failed_statuses: Collection[str],
+        status_extractor: Callable[[Resp], str | None],
+        schedule: Schedule,
+        elapsed: float = 0.0,
+        deadline: float | None = None,
+        failure_extractor: Callable[[Resp], str] = lambda _reply: "",
+        on_answer: Callable[[Resp], None] | None = None,
+        on_trouble: Callable[[errors.ApiError], None] | None = None,
+        task_id: str | None = None,
+    ) -> None:
+        """``elapsed``: seconds since the submission; ``deadline``: seconds to wait from now at most."""
+        self.endpoint = endpoint
+        self.connection = connection
+        self.completed = {status.lower() for status in completed_statuses}
+        self.failed = {status.lower() for status in failed_statuses}
+        self.status_extractor = status_extractor
+        self.failure_extractor = failure_extractor
+        self.schedule = schedule
+        self.elapsed = elapsed
+        self.deadline = deadline
+        self.on_answer = on_answer
+        self.on_trouble = on_trouble
+        self.task_id = task_id
+
+    async def execute(self) -> Resp:
+        """The answer that says the task is complete.
+
+        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline.
+        Raises TaskFailed, StillRunning at the deadline, NotFound, AuthenticationFailed and other refusals.
+        """
+        clock = self.connection.clock
+        begun = clock.monotonic()
+        failures = 0
+        while True:
+            asked = 0.0
+            try:
+                reply = await SynchronousOperation(self.endpoint, None, self.connection).execute()
+            except (errors.NeverDelivered, errors.Paced, errors.OutcomeUnknown) as error:
+                failures += 1
+                asked = backoff(failures, jitter=random.random())
+                if isinstance(error, errors.Paced):
+                    asked = obeyed_retry_after(error.retry_after, asked)
+                if self.on_trouble is not None:
+                    self.on_trouble(error)
+            else:
+                failures = 0
+                status = self.status_extractor(reply)
+                if status is None:
+                    raise errors.ApiError("Kling answered without the task's status.", task_id=self.task_id)
+                if self.on_answer is not None:
+                    self.on_answer(reply)
+                if status.lower() in self.completed:
+                    return reply
+                if status.lower() in self.failed:
+                    raise errors.TaskFailed(self.failure_extractor(reply), task_id=self.task_id)
+            waited = clock.monotonic() - begun
+            pause = max(asked, self.schedule.delay(self.elapsed + waited)) if not failures else asked
+            if self.deadline is not None and waited + pause > self.deadline:
+                raise errors.StillRunning(
+                    f"Kling has not finished within {waited / 60:.0f} min of waiting. The task goes on there "
+                    "and is paid when it is done: queue the same take again to collect it, nothing is paid "
+                    "twice. KLING_MAX_WAIT_MINUTES sets how long to wait.",
+                    task_id=self.task_id,
+                )
+            await clock.sleep(pause)

@@ -1,0 +1,260 @@
+"""What the end of one exchange means for money: a pure table, no I/O.
+
+A create that failed is worth exactly one of four things:
+
+``NEVER_DELIVERED``  Kling never saw it. The same request may go out again.
+``REFUSED``          Kling said no and made nothing. The user has something to change.
+``PACED``            Kling said not now and made nothing. Wait, then the same request again.
+``UNKNOWN``          It may have been carried out. A blind resend is a second charge: look it up first.
+
+Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
+Sources: Kling's error code page (2026-09-20); recorded answers of the live API (2026-05 to 2026-09);
+aiohttp's exception tree, 3.11 to 3.14.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from dataclasses import dataclass
+
+import aiohttp
+
+from . import errors
+from .kling.responses import is_already_exists, is_not_found
+
+
+class Outcome(enum.Enum):
+    """What one exchange came to."""
+
+    ANSWERED = "answered"
+    NEVER_DELIVERED = "never delivered"
+    REFUSED = "refused"
+    PACED = "paced"
+    UNKNOWN = "unknown"
+
+
+#: Raised before the first byte of a request is written: resolving, connecting, TLS, the proxy's CONNECT.
+#: ``ClientConnectorError`` is a ``ClientOSError``, and ``ClientOSError`` itself comes from a connection
+#: that broke in the middle, so only the more special class may stand here.
+BEFORE_SENDING: tuple[type[BaseException], ...] = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+def of_exception(error: BaseException) -> Outcome:
+    """Class of an exception that aiohttp raised instead of an answer."""
+    return Outcome.NEVER_DELIVERED if isinstance(error, BEFORE_SENDING) else Outcome.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a business code says: its class, its error and the sentence for the user."""
+
+    outcome: Outcome
+    error: type[errors.ApiError]
+    sentence: str
+
+
+_KEY = "Check KLING_API_KEY (or KLING_ACCESS_KEY and KLING_SECRET_KEY, or the pack's credentials.json)"
+_NOTHING_PAID = "Nothing was made and nothing is paid."
+
+#: Every business code that Kling documents.
+CODES: dict[int, Meaning] = {
+    1000: Meaning(
+        Outcome.REFUSED,
+        errors.AuthenticationFailed,
+        f"Kling does not accept the key. {_KEY}.",
+    ),
+    1001: Meaning(
+        Outcome.REFUSED,
+        errors.AuthenticationFailed,
+        f"Kling received no key. {_KEY}.",
+    ),
+    1002: Meaning(
+        Outcome.REFUSED,
+        errors.AuthenticationFailed,
+        f"Kling does not know this key. {_KEY}, and that KLING_REGION fits it: a key of the global console "
+        "works with global only, one of the Chinese console with china only.",
+    ),
+    1003: Meaning(
+        Outcome.REFUSED,
+        errors.AuthenticationFailed,
+        "Kling says the signed key is not valid yet: the clock of this computer is probably ahead. "
+        "Set the clock, then queue again.",
+    ),
+    1004: Meaning(
+        Outcome.REFUSED,
+        errors.AuthenticationFailed,
+        "Kling says the signed key has expired: the clock of this computer is probably behind. "
+        "Set the clock, then queue again.",
+    ),
+    1100: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        f"Kling reports a problem with your account. Look into the Kling console. {_NOTHING_PAID}",
+    ),
+    1101: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        f"Your Kling account is in arrears. Top it up in the Kling console, then queue again. "
+        f"{_NOTHING_PAID}",
+    ),
+    1102: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        "Your Kling account has no API units left, or they have expired. Buy a resource pack in the Kling "
+        f"console (credits of the Kling app do not count for the API), then queue again. {_NOTHING_PAID}",
+    ),
+    1103: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        f"Your Kling account has no access to this model or function. {_NOTHING_PAID}",
+    ),
+    1200: Meaning(Outcome.REFUSED, errors.RequestRefused, f"Kling refused the request. {_NOTHING_PAID}"),
+    1201: Meaning(Outcome.REFUSED, errors.RequestRefused, f"Kling refused an input. {_NOTHING_PAID}"),
+    1202: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        f"This address does not offer that function of Kling. {_NOTHING_PAID}",
+    ),
+    1203: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        f"Kling does not have what was asked for, for example a retired model: try another model_name. "
+        f"{_NOTHING_PAID}",
+    ),
+    1300: Meaning(
+        Outcome.REFUSED,
+        errors.ContentRefused,
+        f"Kling's platform policy refused this input. Change the prompt or the picture. {_NOTHING_PAID}",
+    ),
+    1301: Meaning(
+        Outcome.REFUSED,
+        errors.ContentRefused,
+        f"Kling's content check refused this input. Change the prompt or the picture. {_NOTHING_PAID}",
+    ),
+    1302: Meaning(Outcome.PACED, errors.Paced, "Kling asks to send requests more slowly."),
+    1303: Meaning(
+        Outcome.PACED, errors.Paced, "Your Kling account already runs as many tasks as it may at once."
+    ),
+    1304: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        "Kling refused the address of this computer: your account has an IP whitelist. Add the address in "
+        f"the Kling console. {_NOTHING_PAID}",
+    ),
+    5000: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling reports an internal error."),
+    5001: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling is under maintenance."),
+    5002: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling is too busy to answer in time."),
+}
+
+#: HTTP statuses that came without a business code: a gateway, a firewall, the Comfy.org proxy.
+STATUSES: dict[int, Meaning] = {
+    401: Meaning(Outcome.REFUSED, errors.AuthenticationFailed, f"The API does not accept the key. {_KEY}."),
+    402: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        f"The account has no credits left. Add credits, then queue again. {_NOTHING_PAID}",
+    ),
+    403: Meaning(
+        Outcome.REFUSED,
+        errors.AccountRefused,
+        f"The API, or something on the way to it, refuses access. {_NOTHING_PAID}",
+    ),
+    404: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        f"This address is not Kling's API. Check KLING_API_BASE and KLING_REGION. {_NOTHING_PAID}",
+    ),
+    408: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API gave up waiting for the request."),
+    409: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API answered with a conflict."),
+    413: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        f"The request is too large for the API. Use a smaller picture. {_NOTHING_PAID}",
+    ),
+    429: Meaning(Outcome.PACED, errors.Paced, "The API asks to send requests more slowly."),
+    499: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The connection was cut before the answer."),
+}
+
+
+def of_answer(status: int, code: int | None) -> Meaning:
+    """Meaning of an answer: its business code first, then its HTTP status.
+
+    ``code`` is None where the body had none. A non-zero code counts whatever the status, because some
+    refusals come as HTTP 200. ``Outcome.ANSWERED`` is returned for HTTP 2xx with code 0 only.
+    """
+    if code is not None and code != 0:
+        if code in CODES:
+            return CODES[code]
+        if 400 <= status < 500 and status not in STATUSES:
+            return Meaning(Outcome.REFUSED, errors.Refused, f"Kling refused the request. {_NOTHING_PAID}")
+        if 200 <= status < 300:
+            return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling answered with an unknown code.")
+    if 200 <= status < 300:
+        if code == 0:
+            return Meaning(Outcome.ANSWERED, errors.ApiError, "")
+        return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API's answer could not be read.")
+    if status in STATUSES:
+        return STATUSES[status]
+    if 300 <= status < 400:
+        return Meaning(
+            Outcome.REFUSED,
+            errors.RequestRefused,
+            "The address redirects elsewhere, and a key is never sent along a redirect. Check KLING_API_BASE "
+            f"and KLING_REGION, and that no login page stands between. {_NOTHING_PAID}",
+        )
+    if 400 <= status < 500:
+        return Meaning(Outcome.REFUSED, errors.Refused, f"The API refused the request. {_NOTHING_PAID}")
+    return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API, or something on the way to it, failed.")
+
+
+def error_of_answer(
+    status: int,
+    code: int | None,
+    message: str,
+    *,
+    request_id: str | None = None,
+    body: str | None = None,
+    retry_after: float | None = None,
+) -> errors.ApiError | None:
+    """The error that an answer stands for, or None where it is a success.
+
+    ``message`` is Kling's own; it is quoted, cut to 300 characters.
+    """
+    meaning = of_answer(status, code)
+    if meaning.outcome is Outcome.ANSWERED:
+        return None
+    kind, sentence = meaning.error, meaning.sentence
+    if code is not None and is_already_exists(code, message):
+        kind, sentence = errors.AlreadyExists, "Kling already has a task under this id."
+    elif code is not None and is_not_found(code, message):
+        kind, sentence = errors.NotFound, "Kling has no task under this id."
+    said = " ".join(message.split())[:300]
+    if said:
+        sentence = f"{sentence} Kling's words: “{said}”."
+    elif code is None:
+        sentence = f"{sentence} (HTTP {status})"
+    error = kind(sentence, code=code or None, request_id=request_id, http_status=status, body=body)
+    if isinstance(error, errors.Paced):
+        error.retry_after = retry_after
+    return error
+
+
+def error_of_exception(error: BaseException, host: str) -> errors.ApiError:
+    """The error that a failed exchange with ``host`` stands for; secrets in ``error`` are not repeated."""
+    kind = type(error).__name__
+    if of_exception(error) is Outcome.NEVER_DELIVERED:
+        return errors.NeverDelivered(
+            f"{host} could not be reached ({kind}). Check the network, the proxy and KLING_API_BASE, then "
+            "queue again. The request never left, so it is not paid."
+        )
+    if isinstance(error, asyncio.TimeoutError):
+        return errors.OutcomeUnknown(f"{host} did not answer in time ({kind}).")
+    return errors.OutcomeUnknown(f"The connection to {host} broke before the answer was whole ({kind}).")

@@ -1,0 +1,84 @@
+"""Waiting for a free slot of the Kling account, in order.
+
+Kling lets an account run a few tasks at once and answers 1303 beyond that. Nodes that were told so stand in a
+line: the first one tries again after a growing, jittered pause, or at once when a task of ours has ended. A
+node that comes later goes behind them, so that every node gets its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class SlotLine:
+    """The line of creates that wait for one account and model, in one event loop."""
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self._line: deque[asyncio.Event] = deque()
+        self._freed = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in the line."""
+        return len(self._line)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Stand in the line until it is our turn, and keep the turn until the end of the block."""
+        place = asyncio.Event()
+        self._line.append(place)
+        self._call_first()
+        try:
+            await place.wait()
+            yield
+        finally:
+            self._line.remove(place)
+            self._call_first()
+
+    def _call_first(self) -> None:
+        if self._line:
+            self._line[0].set()
+
+    def freed(self) -> None:
+        """A task of ours has ended, so a slot is probably free: the first in the line tries at once."""
+        self._freed.set()
+
+    async def pause(self, seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]]) -> None:
+        """Wait ``seconds``, or until a task of ours ends."""
+        self._freed.clear()
+        sleeper = asyncio.ensure_future(sleep(seconds))
+        waker = asyncio.ensure_future(self._freed.wait())
+        try:
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleeper, waker):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+
+_lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], SlotLine]] = (
+    weakref.WeakKeyDictionary()
+)
+_locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def slot_line(account: str, model: str) -> SlotLine:
+    """The running loop's line for an account and a model: Kling counts slots by both."""
+    lines = _lines.setdefault(asyncio.get_running_loop(), {})
+    return lines.setdefault((account, model), SlotLine())
+
+
+def take_lock(account: str, take: str) -> asyncio.Lock:
+    """The running loop's lock of one take: of two nodes with the same take the second waits for the first."""
+    locks = _locks.setdefault(asyncio.get_running_loop(), {})
+    return locks.setdefault(f"{account}/{take}", asyncio.Lock())
