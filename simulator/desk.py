@@ -1,0 +1,227 @@
+"""The desk: every request comes here, is recorded, perhaps broken, authenticated, and answered by its dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from . import account, auth, cdn, faults, legacy, routes, rules, standard, standard_rules
+from .answers import ProxyRefusal, Refusal, page, refused, success
+from .faults import Fault
+from .order import Order
+from .render import Studio
+from .state import COMFY_ACCOUNT, RequestRecord, State, without_media
+
+
+class Desk:
+    """Answers the requests of one running application."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.studio = Studio(state)
+        self.closing = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request."""
+        if request.rel_url.path.startswith(cdn.PATH):
+            return await self._download(request)
+        found = routes.below(request.rel_url.raw_path, self.state)
+        if found is None:
+            return cdn.html(404, "Not Found")
+        path, proxied = found
+        try:
+            route = routes.find(request.method, path, request.query, self._is_task_id)
+        except Refusal as refusal:
+            self._record(request, None)
+            return self._refuse(refusal)
+        self._count(route)
+        fault = self.state.take_fault(route.operation)
+        if fault is not None and fault.kind in faults.EARLY:
+            return await self._strike_early(request, route.operation, fault)
+        try:
+            body = await self._read(request)
+            response = await self._answer(request, route, body, proxied)
+        except Refusal as refusal:
+            response = self._refuse(refusal)
+        except ProxyRefusal as refusal:
+            self.state.refusals[refusal.http, 0] += 1
+            error = {"error": {"message": str(refusal), "type": refusal.kind}}
+            response = web.json_response(error, status=refusal.http)
+        if fault is not None:
+            return await self._strike_late(request, response, fault)
+        return response
+
+    def _is_task_id(self, identifier: str) -> bool:
+        return identifier in self.state.tasks or (identifier.isdigit() and len(identifier) == 18)
+
+    def _count(self, route: routes.Route) -> None:
+        if route.operation == "create":
+            self.state.creates_received += 1
+        elif route.operation == "lookup":
+            self.state.lookups += 1
+        elif route.operation == "query":
+            self.state.polls += 1
+
+    def _record(self, request: web.Request, body: Any) -> None:
+        self.state.requests.append(
+            RequestRecord(
+                request.method,
+                request.rel_url.path,
+                dict(request.query),
+                tuple(request.headers),
+                without_media(body),
+            )
+        )
+
+    async def _read(self, request: web.Request) -> Any:
+        if request.method != "POST":
+            self._record(request, None)
+            return None
+        try:
+            body = json.loads(await request.read())
+        except (web.HTTPRequestEntityTooLarge, ValueError):
+            self._record(request, None)
+            raise Refusal(1200, "the request body is not valid JSON or is too large") from None
+        self._record(request, body)
+        if not isinstance(body, dict):
+            raise Refusal(1200, "the request body must be a JSON object")
+        return body
+
+    def _refuse(self, refusal: Refusal) -> web.Response:
+        status = 200 if self.state.refusals_as_200 else refusal.http
+        self.state.refusals[status, refusal.code] += 1
+        return web.json_response(refused(refusal), status=status)
+
+    async def _answer(
+        self, request: web.Request, route: routes.Route, body: Any, proxied: bool
+    ) -> web.Response:
+        creating = route.operation == "create"
+        owner = ""
+        if proxied:
+            owner = auth.comfy_user(self.state, request.headers, creating=creating)
+            holder = COMFY_ACCOUNT
+        else:
+            holder = auth.account_of(self.state, request.headers, standard=route.dialect == "standard")
+        if creating:
+            key = request.headers.get("Idempotency-Key", "") if proxied else ""
+            data = self._create(route, body, holder, owner, key)
+        else:
+            link = functools.partial(cdn.link, self.state, str(request.url.origin()))
+            data = self._look(route, request.query, body, holder, link)
+        return web.json_response(success(data))
+
+    def _create(self, route: routes.Route, body: Any, holder: str, owner: str, key: str) -> dict[str, Any]:
+        shown = legacy.created if route.dialect == "legacy" else standard.created
+        before = (
+            self.state.idempotent(owner, key) if key and self.state.proxy_idempotency != "ignored" else None
+        )
+        if before is not None:
+            if self.state.proxy_idempotency == "replay":
+                return shown(self.state, before)
+            raise ProxyRefusal(409, "idempotency_conflict", "This Idempotency-Key has been used before")
+        order = self._order(route, body)
+        task = self.state.accept(order, account=holder, dialect=route.dialect, body=body, owner=owner)
+        if key:
+            self.state.remember_key(owner, key, task)
+        self.studio.begin(task)
+        return shown(self.state, task)
+
+    def _order(self, route: routes.Route, body: Any) -> Order:
+        extra = self.state.extra_models
+        if route.dialect == "standard":
+            return standard_rules.check(route.name, route.argument, body, extra_models=extra)
+        if route.name in legacy.RETIRED_PRODUCTS:
+            raise Refusal(1203, "This API is no longer available")
+        if route.name not in legacy.CREATES:
+            raise Refusal(1203, f"The simulator makes no {route.name}; it only finds such tasks")
+        return rules.check(route.name, body, retired_models=self.state.retired_models, extra_models=extra)
+
+    def _look(self, route: routes.Route, query: Mapping[str, str], body: Any, holder: str, link: Any) -> Any:
+        if route.name == "costs":
+            return account.costs(self.state, holder, query)
+        if route.dialect == "standard":
+            if route.operation == "list":
+                return standard.listing(self.state, holder, body, link)
+            return standard.query(self.state, holder, query, link)
+        if route.operation == "list":
+            return legacy.listing(self.state, holder, route.name, query, link)
+        return legacy.query(self.state, holder, route.name, route.argument, link)
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return cdn.html(405, "Method Not Allowed")
+        self.state.downloads += 1
+        self._record(request, None)
+        if "Authorization" in request.headers or "X-API-KEY" in request.headers:
+            self.state.cdn_saw_authorization = True
+        fault = self.state.take_fault("download")
+        if fault is not None and fault.kind in faults.EARLY:
+            return await self._strike_early(request, "download", fault)
+        task = cdn.task_behind(self.state, request)
+        if isinstance(task, web.Response):
+            return task
+        content = await self.studio.result(task)
+        if content is None:
+            return cdn.html(404, "Not Found")
+        if fault is None or fault.kind == "hang":
+            if fault is not None:
+                await faults.hang(fault.seconds, self.closing)
+            return await cdn.serve(request, self.state, task, content)
+        whole = content if isinstance(content, bytes) else content.read_bytes()
+        return await self._strike_late(request, cdn.part(request, self.state, task, whole), fault)
+
+    async def _strike_early(self, request: web.Request, operation: str, fault: Fault) -> web.StreamResponse:
+        if fault.kind == "reset_after_bytes":
+            await faults.read_some(request, fault.at)
+        if fault.kind in ("reset_before_headers", "reset_after_bytes"):
+            if operation != "download":
+                self._record(request, None)
+            return faults.reset(request)
+        if request.method == "POST" or operation != "download":
+            await self._forget(request)
+        if fault.kind == "error_500_before":
+            return self._refuse(Refusal(5000))
+        if fault.kind == "paced":
+            response = self._refuse(Refusal(1303 if operation == "create" else 1302))
+            if fault.retry_after is not None:
+                response.headers["Retry-After"] = fault.retry_after
+            return response
+        if fault.kind == "redirect":
+            return web.Response(status=302, headers={"Location": fault.location})
+        return cdn.html(403, "Forbidden" if fault.kind == "html_403" else "Request has expired")
+
+    async def _forget(self, request: web.Request) -> None:
+        """Read a request to its end and record it, without doing what it asks."""
+        try:
+            await self._read(request)
+        except Refusal:
+            return
+
+    async def _strike_late(
+        self, request: web.Request, response: web.Response, fault: Fault
+    ) -> web.StreamResponse:
+        body = bytes(response.body) if isinstance(response.body, bytes | bytearray) else b""
+        if fault.kind == "make_then_reset":
+            return faults.reset(request)
+        if fault.kind == "html_502_after_make":
+            return web.Response(status=502, text=page(502, "Bad Gateway"), content_type="text/html")
+        if fault.kind == "truncated_json":
+            return web.Response(body=body[: len(body) // 2], status=response.status, headers=_plain(response))
+        if fault.kind == "wrong_length":
+            return await faults.send_part(
+                request, response, declared=len(body) + 1000, sent=len(body), abort=False
+            )
+        if fault.kind == "truncate_download":
+            self.state.bytes_sent += min(fault.at, len(body))
+            return await faults.send_part(request, response, declared=len(body), sent=fault.at, abort=True)
+        await faults.hang(fault.seconds, self.closing)
+        return response
+
+
+def _plain(response: web.Response) -> dict[str, str]:
+    return {"Content-Type": response.headers.get("Content-Type", "application/json")}

@@ -1,0 +1,347 @@
+"""The whole state of a simulated Kling: every knob a test or a user can turn, the counters, and the books.
+
+The books are the judge of the project: a task that stands in them as succeeded was paid for. Nothing runs in the
+background. A task's progress follows from `clock` alone and is settled when somebody looks, so a test with a
+clock of its own needs no waiting and no thread.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import prices
+from .answers import Refusal, invalid
+from .catalog import Model
+from .faults import Fault
+from .order import Order
+
+#: Accepted by every simulator: they open nothing but this practice account.
+PRACTICE_KEY = "api-key-kling-simulator"
+PRACTICE_ACCESS_KEY = "practice-access-key"
+PRACTICE_SECRET_KEY = "practice-secret-key"  # noqa: S105 - a public practice value
+PRACTICE_COMFY_TOKEN = "practice-comfy-token"  # noqa: S105 - a public practice value
+PRACTICE_COMFY_KEY = "practice-comfy-key"
+PRACTICE_ACCOUNT = "practice"
+#: All users of Comfy.org's proxy share this one Kling account.
+COMFY_ACCOUNT = "comfy.org"
+
+MODERATION_FAILED = "Failure to pass the risk control system"
+MEDIA_FAILED = "Something went wrong when we tried to get the contents of the file."
+#: Longest text that is kept of a request; media is far longer.
+KEPT_CHARACTERS = 4000
+KEPT_REQUESTS = 2000
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One request as it came in, without credentials and media."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: tuple[str, ...]
+    body_json_without_media: Any = None
+
+
+@dataclass
+class SimTask:
+    """One accepted task. Times are seconds of `State.clock`; `outcome` is None until it is settled."""
+
+    id: str
+    account: str
+    external_task_id: str | None
+    product: str
+    dialect: str
+    body: Any
+    order: Order
+    created_at: float
+    started_at: float
+    due_at: float
+    fails_with: str = ""
+    price_units: float = 0.0
+    outcome: str | None = None
+    message: str = ""
+    finished_at: float | None = None
+    billed_units: float | None = None
+    rendering: bool = False
+    owner: str = ""
+
+    @property
+    def video_name(self) -> str:
+        """The file name of the task's result on the CDN."""
+        return f"{self.id}.mp4"
+
+
+@dataclass
+class State:
+    """Knobs, counters and books of one simulator. Times are seconds, prices Kling's units.
+
+    A prompt with `[fail]` makes a task that fails by moderation, one with `[refuse]` is refused at the create.
+    """
+
+    # Who may come in: key -> account, access key -> (secret key, account), proxy token or key -> user.
+    api_keys: dict[str, str] = field(default_factory=lambda: {PRACTICE_KEY: PRACTICE_ACCOUNT}, repr=False)
+    key_pairs: dict[str, tuple[str, str]] = field(
+        default_factory=lambda: {PRACTICE_ACCESS_KEY: (PRACTICE_SECRET_KEY, PRACTICE_ACCOUNT)}, repr=False
+    )
+    comfy_tokens: dict[str, str] = field(default_factory=lambda: {PRACTICE_COMFY_TOKEN: "practice-user"}, repr=False)
+    comfy_api_keys: dict[str, str] = field(default_factory=lambda: {PRACTICE_COMFY_KEY: "practice-user"}, repr=False)
+    comfy_without_credits: set[str] = field(default_factory=set)
+    comfy_blocked: set[str] = field(default_factory=set)
+    proxy_idempotency: str = (
+        "conflict"  # what a create under a used Idempotency-Key gets: or "replay", "ignored"
+    )
+    path_prefix: str = ""  # a gateway serves Kling under a prefix, for example "/kling"
+
+    # How long things take. A task is submitted, then processing, for the sum of these.
+    submitted_seconds: float = 1.0
+    processing_seconds: float = 3.0
+    processing_per_second: float = 0.6
+    clock: Callable[[], float] = time.time
+    lookup_blind_seconds: float = 0.0
+    result_ttl_seconds: float = 30 * 86400.0
+    link_ttl_seconds: float | None = (
+        None  # links that live shorter than the result and are renewed by a query
+    )
+
+    # What the account allows.
+    concurrency_limit: int = 5
+    balance_units: float = 1000.0
+    refuse_code: int | None = None  # every create is refused with this code of Kling's table
+    refusals_as_200: bool = False  # Kling sends some refusals with HTTP 200 and the code in the body
+    retired_models: bool = False  # serve the models that Kling switched off on 2026-09-15
+    extra_models: tuple[Model, ...] = ()
+    resource_packs: list[dict[str, Any]] | None = None  # None: one pack made from balance and limit
+    pack_days: float = 180.0
+
+    # What a result is.
+    render: str = "full"  # "tiny": one small MP4 for everything, made once, without a thread
+    cache_dir: Path | None = None  # None: a temporary folder that goes with the server
+    etag_salt: str = ""  # change it, and the CDN's files count as changed
+
+    faults: list[Fault] = field(default_factory=list)
+
+    # Counters.
+    creates_received: int = 0
+    creates_accepted: int = 0
+    refusals: Counter[tuple[int, int]] = field(default_factory=Counter)
+    lookups: int = 0
+    polls: int = 0
+    downloads: int = 0
+    bytes_sent: int = 0
+    ignored_fields: Counter[str] = field(default_factory=Counter)
+    cdn_saw_authorization: bool = False
+    requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+
+    # Books.
+    tasks: dict[str, SimTask] = field(default_factory=dict)
+    signing_secret: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
+    started_at: float = field(default=0.0, repr=False)
+    last_costs_at: dict[str, float] = field(default_factory=dict, repr=False)
+    _external: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    _running: dict[str, SimTask] = field(default_factory=dict, repr=False)
+    _spent: Counter[str] = field(default_factory=Counter, repr=False)
+    _idempotent: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    _next_id: int = field(
+        default_factory=lambda: 10**17 * (1 + secrets.randbelow(8)) + secrets.randbelow(10**17)
+    )
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.started_at = self.started_at or self.clock()
+
+    def take_fault(self, operation: str) -> Fault | None:
+        """Return the first fault meant for `operation` and use it up once."""
+        with self._lock:
+            for place, fault in enumerate(self.faults):
+                if fault.fits(operation):
+                    if fault.times == 1:
+                        del self.faults[place]
+                    else:
+                        self.faults[place] = replace(fault, times=fault.times - 1)
+                    return fault
+        return None
+
+    def accept(
+        self, order: Order, *, account: str, dialect: str, body: Any = None, owner: str = ""
+    ) -> SimTask:
+        """Make the task of an order, or raise the Refusal Kling answers; a refused order costs nothing.
+
+        Refused are: content (1301), an `external_task_id` that the account has used (1201), an empty account
+        (1102), and more tasks of one model at once than the account allows (1303).
+        """
+        with self._lock:
+            if self.refuse_code is not None:
+                raise Refusal(self.refuse_code)
+            if "[refuse]" in order.words():
+                raise Refusal(1301)
+            if order.external_task_id and (account, order.external_task_id) in self._external:
+                raise invalid(f"External_task_id {order.external_task_id} already exists")
+            self.settle_all()
+            price = prices.units(order)
+            running = [task for task in self._running.values() if task.account == account]
+            reserved = sum(task.price_units for task in running if not task.fails_with)
+            if price > self.balance(account) - reserved + 1e-9:
+                raise Refusal(1102)
+            if sum(task.order.model == order.model for task in running) >= self.concurrency_limit:
+                raise Refusal(1303)
+            self.creates_accepted += 1
+            self.ignored_fields.update(order.ignored)
+            return self._enter(order, account, dialect, without_media(body), price, owner)
+
+    def _enter(
+        self, order: Order, account: str, dialect: str, body: Any, price: float, owner: str
+    ) -> SimTask:
+        now = self.clock()
+        started = now + self.submitted_seconds
+        fails_with = MODERATION_FAILED if "[fail]" in order.words() else ""
+        if order.unreachable_media:
+            fails_with = MEDIA_FAILED
+        self._next_id += 1 + secrets.randbelow(1000)
+        task = SimTask(
+            id=str(self._next_id),
+            account=account,
+            external_task_id=order.external_task_id,
+            product=order.product,
+            dialect=dialect,
+            body=body,
+            order=order,
+            created_at=now,
+            started_at=started,
+            due_at=started + self.processing_seconds + self.processing_per_second * order.seconds,
+            fails_with=fails_with,
+            price_units=price,
+            owner=owner,
+        )
+        self.tasks[task.id] = task
+        self._running[task.id] = task
+        if task.external_task_id:
+            self._external[account, task.external_task_id] = task.id
+        return task
+
+    def seed_task(
+        self,
+        product: str,
+        dialect: str = "legacy",
+        *,
+        status: str = "succeed",
+        account: str = PRACTICE_ACCOUNT,
+        external_task_id: str | None = None,
+        model: str = "kling-v2-6",
+        seconds: int = 5,
+        message: str = "",
+        prompt: str = "a video made elsewhere",
+    ) -> SimTask:
+        """Put a task into the books as if it had been made elsewhere; `status` succeed, failed or running."""
+        order = Order(product, model, prompt, seconds=seconds, external_task_id=external_task_id)
+        with self._lock:
+            task = self._enter(order, account, dialect, None, prices.units(order), "")
+            if status != "running":
+                task.fails_with = (message or MODERATION_FAILED) if status == "failed" else ""
+                task.started_at = task.due_at = task.created_at
+                self.settle(task)
+        return task
+
+    def settle(self, task: SimTask) -> SimTask:
+        """Bring a task's outcome up to date: what is finished stays finished, and was billed once."""
+        with self._lock:
+            if task.outcome is None and not task.rendering and self.clock() >= task.due_at:
+                task.outcome = "failed" if task.fails_with else "succeed"
+                task.message = task.fails_with
+                # A result that took longer to draw than planned is finished now, not then.
+                task.finished_at = task.due_at
+                task.billed_units = 0.0 if task.fails_with else task.price_units
+                self._spent[task.account] += task.billed_units
+                self._running.pop(task.id, None)
+        return task
+
+    def settle_all(self) -> None:
+        """Bring every running task up to date."""
+        with self._lock:
+            for task in list(self._running.values()):
+                self.settle(task)
+
+    def status(self, task: SimTask) -> str:
+        """Return "submitted", "processing", "succeed" or "failed"."""
+        self.settle(task)
+        if task.outcome is not None:
+            return task.outcome
+        return "submitted" if self.clock() < task.started_at else "processing"
+
+    def updated_at(self, task: SimTask) -> float:
+        """Return when the task last changed its status."""
+        if task.finished_at is not None:
+            return task.finished_at
+        return task.created_at if self.status(task) == "submitted" else task.started_at
+
+    def find(
+        self, account: str, identifier: str, *, dialect: str, product: str | None = None
+    ) -> SimTask | None:
+        """Return the account's task of that task id or external id, None when Kling would not find it."""
+        task = self.tasks.get(identifier) or self.find_external(account, identifier)
+        if task is None or task.account != account or task.dialect != dialect:
+            return None
+        return task if product in (None, task.product) else None
+
+    def find_external(self, account: str, external: str) -> SimTask | None:
+        """Return the task with that external id, None also while `lookup_blind_seconds` hide it."""
+        task = self.tasks.get(self._external.get((account, external), ""))
+        if task is not None and self.clock() < task.created_at + self.lookup_blind_seconds:
+            return None
+        return task
+
+    def of(self, account: str, dialect: str, product: str | None = None) -> list[SimTask]:
+        """Return the account's tasks of a dialect, newest first."""
+        chosen = [
+            task
+            for task in list(self.tasks.values())
+            if task.account == account and task.dialect == dialect and product in (None, task.product)
+        ]
+        return sorted(chosen, key=lambda task: (task.created_at, int(task.id)), reverse=True)
+
+    def balance(self, account: str = PRACTICE_ACCOUNT) -> float:
+        """Return the units an account has left; only finished tasks have taken any."""
+        return self.balance_units - self._spent[account]
+
+    def billed(self, account: str | None = None) -> list[SimTask]:
+        """Return the tasks that were paid for: those that succeeded."""
+        self.settle_all()
+        return [
+            task
+            for task in list(self.tasks.values())
+            if task.outcome == "succeed" and account in (None, task.account)
+        ]
+
+    def committed(self, account: str | None = None) -> list[SimTask]:
+        """Return the tasks that are or will be paid for: every accepted one that has not failed or will not."""
+        return [
+            task
+            for task in list(self.tasks.values())
+            if not task.fails_with and account in (None, task.account)
+        ]
+
+    def idempotent(self, user: str, key: str) -> SimTask | None:
+        """Return the task that this proxy user made under this Idempotency-Key."""
+        return self.tasks.get(self._idempotent.get((user, key), ""))
+
+    def remember_key(self, user: str, key: str, task: SimTask) -> None:
+        """Note that this proxy user made `task` under this Idempotency-Key."""
+        self._idempotent[user, key] = task.id
+
+
+def without_media(value: Any) -> Any:
+    """Return a JSON value with every very long text replaced by its length."""
+    if isinstance(value, str):
+        return value if len(value) <= KEPT_CHARACTERS else f"<{len(value)} characters>"
+    if isinstance(value, Mapping):
+        return {key: without_media(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [without_media(entry) for entry in value]
+    return value
