@@ -47,7 +47,7 @@ COMFYUI_NEEDS = (
 )
 #: what the torch-free tests need, on every Python
 PLAIN_TEST_NEEDS = ("pytest>=8.0", "pytest-asyncio>=1.0", "pytest-xdist", "hypothesis>=6.100", "PyJWT>=2.8")
-# ruff and mypy find more with every version, so these two are pinned: a check fails for a change of ours only.
+# ruff and mypy find more with every version; pinned, they fail for changes of ours only.
 TEST_NEEDS = (*PLAIN_TEST_NEEDS, "ruff==0.17.6", "mypy==2.4.1", "types-requests", "playwright", "comfy-cli")
 
 #: what pip prints when there is no way out, in its own words and those of the systems below it
@@ -112,8 +112,9 @@ def run_pip(python: Path, args: Sequence[str], purpose: str) -> None:
     text = reply.stdout + reply.stderr
     if any(sign in text for sign in _NO_NETWORK):
         raise SetupFailed(
-            f"There is no way to the package registry, so {purpose} could not be installed. The first run needs "
-            f"the network; later ones do not. Connect (or set HTTPS_PROXY) and run this again. Log: {log}"
+            f"There is no way to the package registry, so {purpose} could not be installed. The first run "
+            "needs the network; later ones do not. Connect, or set HTTPS_PROXY, and run this again. "
+            f"Log: {log}"
         )
     last = "\n".join(f"    {line}" for line in text.strip().splitlines()[-8:])
     raise SetupFailed(f"pip could not install {purpose}. It said:\n{last}\nThe whole log: {log}")

@@ -1,7 +1,8 @@
-"""Start one of two things as a child that never outlives its parent.
+"""Start one of three things as a child that never outlives its parent.
 
-    launch.py comfyui COMFYUI_DIR [ARGS...]   a real ComfyUI's main.py
-    launch.py pack MODULE [ARGS...]           `main(argv)` of a module of this pack, e.g. simulator.__main__
+    launch.py comfyui COMFYUI_DIR [ARGS...]         a real ComfyUI's main.py
+    launch.py inside COMFYUI_DIR SCRIPT [ARGS...]   a script that may import ComfyUI's modules
+    launch.py pack MODULE [ARGS...]                 `main(argv)` of a module of this pack
 
 A child whose parent set `KLING_TAKES_CHILD=1` ends when its standard input closes, so a killed `dev.py` or
 pytest leaves no server behind, on any system. This file is run as a script by the interpreter of the
@@ -60,13 +61,13 @@ def mend_torchvision() -> None:
         pass  # ComfyUI says itself what it misses
 
 
-def run_comfyui(folder: Path, args: list[str]) -> None:
-    """Run ComfyUI's main.py in `folder` as if by hand."""
+def run_inside(folder: Path, script: Path, args: list[str]) -> None:
+    """Run a script as if it lay in ComfyUI's folder, as its main.py does."""
     mend_torchvision()
     os.chdir(folder)
     sys.path[0] = str(folder)
-    sys.argv = [str(folder / "main.py"), *args]
-    runpy.run_path(str(folder / "main.py"), run_name="__main__")
+    sys.argv = [str(script), *args]
+    runpy.run_path(str(script), run_name="__main__")
 
 
 def run_pack(module: str, args: list[str]) -> int:
@@ -83,6 +84,8 @@ if __name__ == "__main__":
     if os.environ.pop("KLING_TAKES_CHILD", "") == "1":
         end_with_parent()
     if sys.argv[1] == "comfyui":
-        run_comfyui(Path(sys.argv[2]), sys.argv[3:])
+        run_inside(Path(sys.argv[2]), Path(sys.argv[2]) / "main.py", sys.argv[3:])
+    elif sys.argv[1] == "inside":
+        run_inside(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
     else:
         sys.exit(run_pack(sys.argv[2], sys.argv[3:]))

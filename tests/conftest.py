@@ -34,6 +34,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 CANARY = "canary-7f3a-do-not-print-this-key"
 
 
+#: A simulated video takes a tenth of a second, whatever its length.
+_FAST: dict[str, Any] = {
+    "submitted_seconds": 0.02,
+    "processing_seconds": 0.05,
+    "processing_per_second": 0.0,
+    "render": "tiny",
+}
+
+
 @pytest.fixture
 def canary() -> str:
     """The API key that must never be seen outside an Authorization header to the API."""
@@ -46,7 +55,8 @@ def simulator() -> Iterator[Any]:
     from kling_takes.simulator.server import SimulatorServer
     from kling_takes.simulator.state import State
 
-    with SimulatorServer(State(submitted_seconds=0.02, processing_seconds=0.05, render="tiny")) as server:
+    state = State(**_FAST)
+    with SimulatorServer(state) as server:
         yield server
 
 
@@ -90,7 +100,8 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from kling_takes.simulator.server import SimulatorServer
     from kling_takes.simulator.state import State
 
-    state = State(submitted_seconds=0.1, processing_seconds=0.3, render="tiny", api_keys={CANARY: "tests"})
+    state = State(**_FAST)
+    state.api_keys[CANARY] = "tests"
     with SimulatorServer(state) as simulator:
         server = harness.ComfyUI(tmp_path_factory.mktemp("comfyui"), simulator)
         try:

@@ -1,0 +1,192 @@
+"""`dev.py test`: every check and test there is, side by side where that is safe, and one plain summary."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import bench, environment
+from .chromium import find_chromium
+from .demo import interpreters
+from .environment import ROOT, SetupFailed
+from .processes import child_environment
+
+#: the tests that need neither torch nor ComfyUI
+PLAIN_TESTS = ("tests/unit", "tests/simulator", "tests/faults")
+#: Two servers with ComfyUI and torch at once are what a small machine carries.
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one check ended; `text` is what it printed."""
+
+    name: str
+    good: bool
+    seconds: float
+    text: str
+    note: str = ""
+
+
+def run_check(name: str, command: Sequence[str | Path], env: dict[str, str]) -> Result:
+    """Run a check quietly and return how it ended."""
+    begun = time.monotonic()
+    reply = subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return Result(name, reply.returncode == 0, time.monotonic() - begun, reply.stdout)
+
+
+def validate_node(python: Path, env: dict[str, str]) -> Result:
+    """Run the registry's own check on the pack; what it calls a warning is a failure here."""
+    comfy = python.parent / ("comfy.exe" if sys.platform == "win32" else "comfy")
+    # It asks on its first run whether it may send usage data, unless told not to ask.
+    command = (comfy, "--skip-prompt", "--no-enable-telemetry", "node", "validate")
+    result = run_check("comfy node validate", command, env)
+    good = result.good and "passed" in result.text and "warning" not in result.text.lower()
+    return Result(result.name, good, result.seconds, result.text)
+
+
+def ensure_chromium() -> str:
+    """Return the browser's path for the tests, installing one where that takes no question, else ''."""
+    found = find_chromium()
+    apt = shutil.which("apt-get")
+    if found is None and apt and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("Installing Chromium with apt-get ...", flush=True)
+        for args in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+            subprocess.run([apt, "-qq", *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        found = find_chromium()
+    if found is None:
+        print(
+            "No Chromium or Chrome was found, so the browser tests are skipped. Install one, or name it in "
+            "the variable CHROMIUM_PATH."
+        )
+    return str(found or "")
+
+
+def follow(name: str, command: Sequence[str | Path], env: dict[str, str]) -> Result:
+    """Run pytest in the open: its lines appear as they come."""
+    begun = time.monotonic()
+    process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env)
+    try:
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            # pytest closes its servers when it is asked to end; they end with it in any case.
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    note = "no test was found" if code == 5 else ""
+    return Result(name, code == 0, time.monotonic() - begun, "", note)
+
+
+def test_environment(comfyui: Path) -> dict[str, str]:
+    """Return the environment of the tests: no keys of the person at the keyboard, this ComfyUI."""
+    env = child_environment({"COMFYUI_DIR": str(comfyui), "COMFY_NO_TELEMETRY": "1"})
+    if profile := os.environ.get("HYPOTHESIS_PROFILE"):
+        env["HYPOTHESIS_PROFILE"] = profile
+    return env
+
+
+def plain_tests(version: tuple[int, int], python: Path, env: dict[str, str]) -> Result:
+    """Run the torch-free tests under one more Python, with few examples for each property."""
+    name = f"tests without torch, Python {version[0]}.{version[1]}"
+    try:
+        inside = environment.ensure_plain_python(version, python)
+    except SetupFailed as error:
+        return Result(name, False, 0.0, str(error))
+    folders = [folder for folder in PLAIN_TESTS if (ROOT / folder).is_dir()]
+    command = (inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders)
+    result = run_check(name, command, {**env, "HYPOTHESIS_PROFILE": "quick"})
+    closing = result.text.strip().splitlines()[-1:] or [""]
+    return Result(name, result.good, result.seconds, result.text, closing[0].strip("= "))
+
+
+class Report:
+    """Collects results from several threads and prints each in one piece."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self._lock = threading.Lock()
+
+    def add(self, result: Result) -> None:
+        """File a result; the output of a failed check is printed at once."""
+        with self._lock:
+            self.results.append(result)
+            if not result.good and result.text:
+                print(f"\n--- {result.name} ---\n{result.text.rstrip()}\n", flush=True)
+
+    def close(self, extra: Sequence[str]) -> int:
+        """Print the summary and return the exit code."""
+        print("\nSummary")
+        for result in self.results:
+            note = f"  ({result.note})" if result.note else ""
+            print(f"  {'ok    ' if result.good else 'FAILED'} {result.seconds:6.1f} s  {result.name}{note}")
+        for line in extra:
+            print(f"  {line}")
+        failed = [result.name for result in self.results if not result.good]
+        print("Failed: " + ", ".join(failed) if failed else "Everything passed.", flush=True)
+        return 1 if failed else 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run everything, or only pytest with the arguments given, and return the exit code."""
+    begun = time.monotonic()
+    print("Setting up in .dev/ (the first time takes some minutes and 1.5 GB or more) ...", flush=True)
+    python, comfyui = interpreters(options)
+    with environment.only_one():
+        if not options.python:
+            environment.ensure_test_packages()
+        browser = ensure_chromium()
+    env = test_environment(comfyui)
+    if browser:
+        env["CHROMIUM_PATH"] = browser
+    if options.pytest_args:
+        return subprocess.run(
+            [str(python), "-m", "pytest", *options.pytest_args], cwd=ROOT, env=env
+        ).returncode
+
+    report = Report()
+    ruff = (python, "-m", "ruff")
+    checks: list[Callable[[], Result]] = [
+        lambda: run_check("ruff check", (*ruff, "check", "."), env),
+        lambda: run_check("ruff format", (*ruff, "format", "--check", "."), env),
+        lambda: run_check("mypy --strict apis", (python, "-m", "mypy", "--strict", "apis"), env),
+        lambda: validate_node(python, env),
+    ]
+    own = environment.version_of(python)
+    others = {version: path for version, path in environment.find_pythons().items() if version != own}
+    print("Running the checks ...", flush=True)
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        for future in [pool.submit(check) for check in checks]:
+            report.add(future.result())
+    pytest = (python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile")
+    report.add(follow("tests", pytest, env))
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        futures: list[Future[Result]] = [
+            pool.submit(plain_tests, version, path, env) for version, path in sorted(others.items())
+        ]
+        for result in [future.result() for future in futures]:
+            report.add(result)
+    extra = [bench.import_line(python, comfyui), f"{time.monotonic() - begun:.0f} s in all"]
+    return report.close(extra)
