@@ -88,7 +88,8 @@ class KlingTakesRecover:
         async def work() -> tuple[Any, str, str, str, str]:
             with host.NodeReporter(unique_id) as reporter:
                 account = await studio.open_studio(model_table(), auth_token, comfy_api_key)
-                reporter.say(f"{account.mark}Getting ready")
+                reporter.mark = account.mark
+                reporter.say("Getting ready")
                 found = await account.studio.recover(
                     task_id.strip(),
                     product=None if product == ANY_PRODUCT else product,
@@ -97,7 +98,7 @@ class KlingTakesRecover:
                 )
                 for note in found.notes:
                     reporter.fact(note)
-                reporter.say(account.mark + studio.closing_text(found))
+                reporter.say(studio.closing_text(found))
                 return (
                     host.video_from_file(found.path),
                     found.task_id,

@@ -140,7 +140,8 @@ class KlingNodeBase:
             with host.NodeReporter(unique_id) as reporter:
                 table = model_table()
                 account = await studio.open_studio(table, auth_token, comfy_api_key)
-                reporter.say(f"{account.mark}Getting ready")
+                reporter.mark = account.mark
+                reporter.say("Getting ready")
                 request = await self._request(given, frames or {}, table, account)
                 for note in studio.notes(request, table, account):
                     reporter.fact(note)
@@ -154,7 +155,7 @@ class KlingNodeBase:
                 )
                 for note in delivered.notes:
                     reporter.fact(note)
-                reporter.say(account.mark + studio.closing_text(delivered))
+                reporter.say(studio.closing_text(delivered))
                 return host.video_from_file(delivered.path), delivered.task_id, delivered.duration
 
         return await host.until_interrupted(work())

@@ -142,6 +142,7 @@ def send_progress(fraction: float, node_id: str | None) -> None:
 class NodeReporter:
     """Shows on the node what its take is doing: a line of text and the bar.
 
+    ``mark`` stands before every line; it says where no money is real. ``facts`` are sentences below the line.
     A node fed with a list runs all items at once under one node id, so their lines are kept together in
     ``boards`` and shown below each other.
     """
@@ -153,6 +154,7 @@ class NodeReporter:
         self.prompt_id, executed, self.index = executing()
         self.node_id = node_id or executed
         self.facts: list[str] = []
+        self.mark = ""
 
     def __enter__(self) -> NodeReporter:
         """Take a line on the node's board."""
@@ -188,6 +190,7 @@ class NodeReporter:
         return self.boards.setdefault((self.prompt_id, self.node_id), {})
 
     def _show(self, text: str, fraction: float) -> None:
+        text = text if text.startswith(self.mark) else self.mark + text
         board = self._board()
         board[self.index] = (text, fraction)
         lines = [line for _, (line, _fraction) in sorted(board.items()) if line]

@@ -102,9 +102,9 @@ def price_text(request: VideoRequest, table: ModelTable) -> str:
 
 def closing_text(delivered: Delivered) -> str:
     """The last line on the node: what it cost, or that nothing was paid."""
-    length = f"{delivered.duration} s" if delivered.duration else "length unknown"
+    what = f"{delivered.duration} s of video, task {delivered.task_id}."
     if delivered.collected:
-        return f"Collected, nothing paid. {length}, task {delivered.task_id}"
+        return f"Collected, nothing paid: {what}"
     if delivered.deducted_units is None:
-        return f"Delivered. {length}, task {delivered.task_id}"
-    return f"Delivered, {delivered.deducted_units:g} units deducted. {length}, task {delivered.task_id}"
+        return f"Delivered: {what}"
+    return f"Delivered: {what} Kling deducted {delivered.deducted_units:g} units."
