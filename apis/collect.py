@@ -120,7 +120,10 @@ class Follower:
                     progress=progress,
                     sleep=self.studio.clock.sleep,
                 )
-        except errors.KlingTakesError as error:
+        except errors.DownloadFailed as error:
+            made_at = task.updated_at or task.created_at
+            if made_at is not None and self.studio.clock.time() - made_at > KEPT_DAYS * 86400:
+                raise _gone(task.task_id, "its link no longer works") from None
             error.task_id = error.task_id or task.task_id
             raise
 

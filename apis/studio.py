@@ -252,7 +252,7 @@ _practice: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _journal_folder(settings: Settings) -> Path:
-    """The folder of the journal; the built-in simulator forgets its tasks at exit, so its journal does too."""
+    """The folder of the journal; the built-in simulator forgets at exit, and so does its journal."""
     if settings.backend != "simulator":
         return settings.user_dir
     if not _practice:
