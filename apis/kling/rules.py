@@ -106,9 +106,8 @@ def _problems(known: Facts, table: ModelTable, dialect: Dialect | None) -> list[
         return [Problem("model_name", text), *found]
     refused = list(_by_model(known, spec, table, dialect))
     if refused and (other := _another_model(known, table, spec.name)):
-        refused = [
-            replace(problem, text=f"{problem.text} Or choose model_name {other}.") for problem in refused
-        ]
+        # Said once, at the end: the other model would do away with all of them.
+        refused[-1] = replace(refused[-1], text=f"{refused[-1].text} Or choose model_name {other}.")
     return [*found, *refused]
 
 
@@ -169,6 +168,8 @@ def _by_model(known: Facts, spec: ModelSpec, table: ModelTable, dialect: Dialect
         )
         return
     yield from _mode_and_length(known, spec)
+    if known.mode not in spec.modes:
+        known = replace(known, mode=None)  # it was refused; the rest need not mention it again
     if known.aspect_ratio is not None and known.aspect_ratio not in spec.aspect_ratios:
         choice = listed(spec.aspect_ratios, "or")
         text = f"{spec.name} makes {choice}, not {known.aspect_ratio}. Choose {choice}."
@@ -185,7 +186,7 @@ def _mode_and_length(known: Facts, spec: ModelSpec) -> Iterator[Problem]:
         choice = listed(spec.modes, "or")
         yield Problem("mode", f"mode: {spec.name} has {choice}, not {known.mode}. Choose {choice}.")
     length = known.seconds
-    if length is None or length in spec.durations:
+    if length is None or length in spec.durations or (known.has_shots and not spec.can("shots")):
         return
     choice = numbers(spec.durations)
     if known.shots:
