@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
@@ -42,7 +42,7 @@ _STILL_THERE = (
 class DownloadPolicy:
     """How patient a download is."""
 
-    tries: int = 5  #: in a row without progress
+    tries: int = 5  #: in a row that get no farther; the last one that did counts as the first
     first_delay: float = 1.0  #: seconds after the first try; doubles each time
     longest_delay: float = 16.0  #: seconds
     connect_seconds: float = 15.0  #: for a connection; a CDN that is there answers in one
@@ -183,19 +183,17 @@ class _Job:
         reason = ""
         try:
             for _ in range(self._policy.max_redirects + 1):
-                url = urldefrag(url).url
                 problem = link_problem(url, api_is_loopback=self._loopback)
                 if problem:
                     return Answer("refuse", f"the link {problem}, so it was not followed")
                 link = URL(url, encoded=True)
-                proxy, login = _proxy_for(link)
                 async with self._http.get(
-                    link, headers=headers, allow_redirects=False, proxy=proxy, proxy_auth=login
+                    link, headers=headers, allow_redirects=False, proxy=_proxy_for(link)
                 ) as response:
                     try:
                         if response.status not in _REDIRECTS:
                             return await self._receive(response, offset)
-                        url = urljoin(url, response.headers.get("Location", ""))
+                        url = _joined(url, response.headers.get("Location", ""))
                     finally:
                         response.close()
             return Answer("refuse", f"the link was redirected more than {self._policy.max_redirects} times")
@@ -284,19 +282,24 @@ class _Job:
         )
 
 
-def _proxy_for(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-    """Give the proxy that the environment names for a link, and its login.
+def _joined(url: str, location: str) -> str:
+    """Give the link that a redirect leads to, or nothing where it is no link at all."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
+def _proxy_for(url: URL) -> URL | None:
+    """Give the proxy, login included, that the environment names for a link.
 
     aiohttp's own `trust_env` would also read the user's netrc file and send a password from it to the CDN.
     """
     found = urllib.request.getproxies().get(url.scheme, "")
     if not found or urllib.request.proxy_bypass(url.host or ""):
-        return None, None
+        return None
     try:
         proxy = URL(found if "://" in found else f"http://{found}")
-        if proxy.scheme not in ("http", "https") or not proxy.host:
-            return None, None
-        user, password = proxy.user, proxy.password
-        return proxy.with_user(None), aiohttp.BasicAuth(user, password or "") if user else None
     except ValueError:
-        return None, None
+        return None
+    return proxy if proxy.scheme in ("http", "https") and proxy.host else None
