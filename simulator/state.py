@@ -91,8 +91,12 @@ class State:
     key_pairs: dict[str, tuple[str, str]] = field(
         default_factory=lambda: {PRACTICE_ACCESS_KEY: (PRACTICE_SECRET_KEY, PRACTICE_ACCOUNT)}, repr=False
     )
-    comfy_tokens: dict[str, str] = field(default_factory=lambda: {PRACTICE_COMFY_TOKEN: "practice-user"}, repr=False)
-    comfy_api_keys: dict[str, str] = field(default_factory=lambda: {PRACTICE_COMFY_KEY: "practice-user"}, repr=False)
+    comfy_tokens: dict[str, str] = field(
+        default_factory=lambda: {PRACTICE_COMFY_TOKEN: "practice-user"}, repr=False
+    )
+    comfy_api_keys: dict[str, str] = field(
+        default_factory=lambda: {PRACTICE_COMFY_KEY: "practice-user"}, repr=False
+    )
     comfy_without_credits: set[str] = field(default_factory=set)
     comfy_blocked: set[str] = field(default_factory=set)
     proxy_idempotency: str = (
