@@ -124,9 +124,7 @@ class Journal:
         connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self.path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
-            )
+            connection = self._connect()
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             # FULL: a row that says "about to pay" must survive a power cut, or the cut costs a second take.
             connection.execute("PRAGMA synchronous = FULL")
@@ -147,6 +145,11 @@ class Journal:
                 connection.close()
             raise
         return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+        )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         known = len(self._migrations)
@@ -201,8 +204,9 @@ class Journal:
                 "it. Close what holds it, then queue again."
             )
         return errors.JournalError(
-            f"The record of paid takes, {where}, can't be written ({type(error).__name__}). Nothing is "
-            "bought without it. Check that the folder is writable and the disk is not full, then queue again."
+            f"The record of paid takes, {where}, can't be written ({type(error).__name__}: {error}). "
+            "Nothing is bought without it. Check that the folder is writable and the disk is not full, "
+            "then queue again."
         )
 
     # -- using it from an event loop -------------------------------------------------------------------
@@ -433,7 +437,7 @@ def _refuse_beyond(limit: float, spent: float, price: float | None) -> None:
 def _is_corrupt(error: Exception) -> bool:
     text = str(error)
     return isinstance(error, sqlite3.DatabaseError) and any(
-        sign in text for sign in ("malformed", "not a database", "corrupt", "no such table", "no such column")
+        sign in text for sign in ("malformed", "not a database", "corrupt")
     )
 
 

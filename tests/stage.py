@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
 from kling_takes.apis.client import Limits
 from kling_takes.apis.collect import Delivered
 from kling_takes.apis.journal import Journal

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from kling_takes.apis import errors
 from kling_takes.apis.take import external_task_id
 from kling_takes.simulator.faults import Fault
@@ -18,7 +19,8 @@ async def test_a_take_is_bought_and_delivered(tmp_path: Path) -> None:
         assert not delivered.collected
         assert delivered.path.read_bytes()[4:8] == b"ftyp"
         assert delivered.task_id == s.committed[0].id
-        assert delivered.duration and float(delivered.duration) > 0
+        assert delivered.duration
+        assert float(delivered.duration) > 0
         assert delivered.deducted_units == pytest.approx(1.5)
         assert len(s.committed) == 1
 
@@ -29,7 +31,8 @@ async def test_the_same_take_again_is_collected_without_asking_kling(tmp_path: P
         first = await s.take(studio)
         requests = len(s.state.requests)
         again = await s.take(studio)
-        assert again.collected and again.path == first.path
+        assert again.collected
+        assert again.path == first.path
         assert len(s.state.requests) == requests
         assert "nothing paid" in s.heard.lines[-1]
 
@@ -48,7 +51,8 @@ async def test_a_delivered_take_is_downloaded_again_when_its_file_is_gone(tmp_pa
         first = await s.take(studio)
         first.path.unlink()
         again = await s.take(studio)
-        assert again.collected and again.path.is_file()
+        assert again.collected
+        assert again.path.is_file()
         assert s.state.creates_received == 1
 
 
@@ -122,9 +126,7 @@ async def test_an_empty_journal_pays_nothing_again(tmp_path: Path) -> None:
 
 async def test_two_machines_that_buy_the_same_take_at_once_pay_once(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        both = await asyncio.gather(
-            s.take(s.studio(s.journal("one"))), s.take(s.studio(s.journal("two")))
-        )
+        both = await asyncio.gather(s.take(s.studio(s.journal("one"))), s.take(s.studio(s.journal("two"))))
         assert len(s.committed) == 1
         assert {each.task_id for each in both} == {s.committed[0].id}
 
@@ -142,7 +144,8 @@ async def test_a_failed_task_says_so_and_the_next_run_starts_another_attempt(tmp
         studio = s.studio()
         with pytest.raises(errors.TaskFailed) as caught:
             await s.take(studio, "a storm [fail]")
-        assert "not billed" in str(caught.value) and "risk control" in str(caught.value)
+        assert "not billed" in str(caught.value)
+        assert "risk control" in str(caught.value)
         with pytest.raises(errors.TaskFailed):
             await s.take(studio, "a storm [fail]")
         assert s.state.creates_accepted == 2
@@ -216,7 +219,8 @@ async def test_polls_that_fail_are_repeated(tmp_path: Path) -> None:
     ]
     async with stage(tmp_path, faults=faults) as s:
         await s.take(s.studio())
-        assert len(s.committed) == 1 and not s.state.faults
+        assert len(s.committed) == 1
+        assert not s.state.faults
 
 
 async def test_the_deadline_ends_the_waiting_and_not_the_task(tmp_path: Path) -> None:
@@ -268,7 +272,8 @@ async def test_the_daily_limit_refuses_before_anything_is_sent(tmp_path: Path) -
         await s.take(studio, take=2)
         with pytest.raises(errors.SpendingLimitReached) as caught:
             await s.take(studio, take=3)
-        assert "$0.42" in str(caught.value) and "$0.50" in str(caught.value)
+        assert "$0.42" in str(caught.value)
+        assert "$0.50" in str(caught.value)
         assert s.state.creates_received == 2
         assert (await s.take(studio, take=1)).collected
 
@@ -298,7 +303,9 @@ async def test_recover_finds_a_task_by_either_id_and_of_any_product(tmp_path: Pa
             got = await s.studio().recover(
                 wanted, product=None, files=tmp_path / "files", reporter=Listener()
             )
-            assert got.task_id == task.id and got.path.is_file() and got.collected
+            assert got.task_id == task.id
+            assert got.path.is_file()
+            assert got.collected
         with pytest.raises(errors.TaskGone):
             await s.studio().recover("123456", product=None, files=tmp_path, reporter=Listener())
         with pytest.raises(errors.InvalidInput):

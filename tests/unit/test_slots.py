@@ -1,0 +1,82 @@
+"""The line for a free slot: in order, woken early, and empty again whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kling_takes.apis.slots import SlotLine, slot_line, take_lock
+
+
+async def test_turns_come_in_the_order_of_arrival() -> None:
+    line, order = SlotLine(), []
+
+    async def stand(number: int) -> None:
+        async with line.turn():
+            await asyncio.sleep(0)
+            order.append(number)
+
+    await asyncio.gather(*(stand(number) for number in range(5)))
+    assert order == [0, 1, 2, 3, 4]
+    assert line.waiting == 0
+
+
+async def test_one_that_is_cancelled_leaves_the_line_to_the_next() -> None:
+    line, served = SlotLine(), asyncio.Event()
+
+    async def first() -> None:
+        async with line.turn():
+            await asyncio.sleep(3600)
+
+    async def second() -> None:
+        async with line.turn():
+            served.set()
+
+    tasks = [asyncio.ensure_future(first()), asyncio.ensure_future(second())]
+    await asyncio.sleep(0.01)
+    assert line.waiting == 2
+    assert not served.is_set()
+    tasks[0].cancel()
+    await asyncio.wait_for(served.wait(), 1)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert line.waiting == 0
+
+
+async def test_a_task_that_ends_wakes_the_first_in_the_line() -> None:
+    line = SlotLine()
+    pause = asyncio.ensure_future(line.pause(3600, asyncio.sleep))
+    await asyncio.sleep(0.01)
+    line.freed()
+    await asyncio.wait_for(pause, 1)
+
+
+async def test_a_pause_ends_by_itself_and_leaves_nothing_behind() -> None:
+    line, before = SlotLine(), asyncio.all_tasks()
+    await line.pause(0.001, asyncio.sleep)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_cancelled_pause_leaves_nothing_behind() -> None:
+    line, before = SlotLine(), asyncio.all_tasks()
+    pause = asyncio.ensure_future(line.pause(3600, asyncio.sleep))
+    await asyncio.sleep(0.01)
+    pause.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pause
+    assert asyncio.all_tasks() == before
+
+
+async def test_accounts_and_models_have_lines_and_takes_have_locks_of_their_own() -> None:
+    assert slot_line("a", "m") is slot_line("a", "m")
+    assert slot_line("a", "m") is not slot_line("b", "m")
+    assert slot_line("a", "m") is not slot_line("a", "n")
+    assert take_lock("a", "t") is take_lock("a", "t")
+    assert take_lock("a", "t") is not take_lock("b", "t")
+
+
+def test_nothing_of_one_loop_reaches_the_next() -> None:
+    async def mine() -> SlotLine:
+        return slot_line("a", "m")
+
+    assert asyncio.run(mine()) is not asyncio.run(mine())

@@ -1,0 +1,75 @@
+"""The ids of a take, pinned: a change here would make users pay again for what they have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_takes.apis.kling.requests import (
+    KlingImage,
+    KlingImage2VideoRequest,
+    KlingShot,
+    KlingText2VideoRequest,
+    canonical,
+)
+from kling_takes.apis.take import external_task_id, idempotency_key, take_id
+
+PLAIN = KlingText2VideoRequest(prompt="a red kite over the sea")
+IMAGE = KlingImage(pixels_sha256="ab" * 32, width=640, height=360, data=b"png", mime="image/png")
+
+
+def test_the_id_of_a_text_take_is_pinned() -> None:
+    take = take_id(canonical(PLAIN), 0)
+    assert take == "4db6c64fbabdafd7f918d10ec820676af81374fd7567d7127fd84fc4ca4c02bc"
+    assert external_task_id(take, 1) == "kt-83f48b829060b5534ae9259468ff0720d7a90b3a"
+
+
+def test_the_id_of_a_picture_take_is_pinned() -> None:
+    request = KlingImage2VideoRequest(image=IMAGE, prompt="the kite rises", model_name="kling-v3", mode="pro")
+    assert (
+        take_id(canonical(request), 7) == "c5ba43ff2192ae309095747374da3e02c25fb543aa72d215e81ebfb372d8d462"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": "a red kite over the se"},
+        {"negative_prompt": "people"},
+        {"model_name": "kling-v2-6"},
+        {"cfg_scale": 0.51},
+        {"mode": "pro"},
+        {"duration": "10"},
+        {"aspect_ratio": "9:16"},
+        {"sound": "on"},
+        {"shots": (KlingShot(prompt="one", duration=5),)},
+    ],
+)
+def test_every_field_that_is_set_makes_another_take(changes: dict[str, Any]) -> None:
+    other = PLAIN.model_copy(update=changes)
+    assert take_id(canonical(other), 0) != take_id(canonical(PLAIN), 0)
+
+
+def test_the_number_makes_another_take() -> None:
+    assert take_id(canonical(PLAIN), 0) != take_id(canonical(PLAIN), 1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sound": "off"}, {"sound": None}, {"shots": ()}, {"negative_prompt": ""}]
+)
+def test_an_optional_input_left_at_its_default_keeps_the_take(changes: dict[str, Any]) -> None:
+    assert take_id(canonical(PLAIN.model_copy(update=changes)), 0) == take_id(canonical(PLAIN), 0)
+
+
+def test_a_picture_counts_by_its_pixels_and_not_by_its_file() -> None:
+    one = KlingImage2VideoRequest(image=IMAGE)
+    same = KlingImage2VideoRequest(image=IMAGE.model_copy(update={"data": b"jpeg", "mime": "image/jpeg"}))
+    other = KlingImage2VideoRequest(image=IMAGE.model_copy(update={"pixels_sha256": "cd" * 32}))
+    assert take_id(canonical(one), 0) == take_id(canonical(same), 0) != take_id(canonical(other), 0)
+
+
+def test_the_keys_of_two_installations_never_meet_at_the_proxy() -> None:
+    take = take_id(canonical(PLAIN), 0)
+    assert idempotency_key(take, 1, "a" * 64) != idempotency_key(take, 1, "b" * 64)
+    assert external_task_id(take, 1) not in idempotency_key(take, 1, "a" * 64)
