@@ -304,7 +304,9 @@ def _without(
 def _another_model(known: Facts, table: ModelTable, name: str) -> str | None:
     """The first living model that could do all of it."""
     for spec in table.specs.values():
-        if spec.living and spec.name != name:
+        # A model that always makes sound is no answer for someone who did not ask for it.
+        unwanted_sound = spec.sound_always and known.sound != "on"
+        if spec.living and spec.name != name and not unwanted_sound:
             other = replace(known, model_name=spec.name)
             if not any(_by_model(other, spec, table, None)):
                 return spec.name

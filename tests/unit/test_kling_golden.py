@@ -95,7 +95,7 @@ def tried(spec: ModelSpec, dialect: str, make: Make, grid: Grid) -> dict[str, An
     allowed: Grid = {}
     refused: dict[str, Grid] = {}
     says: dict[str, str] = {}
-    bodies: list[dict[str, Any]] = []
+    bodies: list[tuple[dict[str, Any], Grid]] = []
     for mode, lengths in grid.items():
         for length in lengths:
             request = make(mode, length)
@@ -108,10 +108,17 @@ def tried(spec: ModelSpec, dialect: str, make: Make, grid: Grid) -> dict[str, An
                 continue
             allowed.setdefault(mode, []).append(length)
             body = templated(sent(spec, dialect, request), mode, length)
-            if body not in bodies:
-                bodies.append(body)
+            places = next((grid for other, grid in bodies if other == body), None)
+            if places is None:
+                places = {}
+                bodies.append((body, places))
+            places.setdefault(mode, []).append(length)
     grids = {blamed: {**in_words(grid), "says": says[blamed]} for blamed, grid in refused.items()}
-    return {"allowed": in_words(allowed), "refused": grids, "sent": bodies, "grid": allowed}
+    if len(bodies) == 1:
+        sent_bodies = [bodies[0][0]]
+    else:
+        sent_bodies = [{"for": in_words(places), **body} for body, places in bodies]
+    return {"allowed": in_words(allowed), "refused": grids, "sent": sent_bodies, "grid": allowed}
 
 
 def entry(spec: ModelSpec, make: Make, grid: Grid) -> dict[str, Any]:
