@@ -19,7 +19,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="dev.py simulator",
         description="A Kling on this machine: the same paths and rules as the real one, real MP4s, no bill.",
-        epilog="A prompt with [fail] makes a task that fails by moderation; one with [refuse] is refused at once.",
+        epilog="A prompt with [fail] makes a task that fails by moderation; [refuse] is refused at once.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(

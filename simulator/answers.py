@@ -1,7 +1,7 @@
 """What Kling says: the envelope of every JSON answer, and the refusals with their codes.
 
-A refusal is an exception because it can happen at any depth of a check, and because nothing may be made after
-it. Codes and HTTP statuses are Kling's own table (Kling docs, 2026-09-20).
+A refusal is an exception because it can happen at any depth of a check, and because nothing may be made
+after it. Codes and HTTP statuses are Kling's own table (Kling docs, 2026-09-20).
 """
 
 from __future__ import annotations

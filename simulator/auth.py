@@ -1,7 +1,7 @@
 """Who is asking: API key, JWT, or a Comfy.org user behind the proxy.
 
-The answers to bad credentials are the recorded ones of the real API. Its text for a malformed key is misleading
-(it takes the key for a JWT); that is kept, because the pack must be able to explain it.
+The answers to bad credentials are the recorded ones of the real API. Its text for a malformed key is
+misleading (it takes the key for a JWT); that is kept, because the pack must be able to explain it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from .answers import ProxyRefusal, Refusal
 from .state import State
 
 KEY_PREFIX = "api-key-kling-"
-NO_KEY_PAIR = "Authentication error. The current API does not support AK/SK; please go to the console to create API key."
+NO_KEY_PAIR = (
+    "Authentication error. The current API does not support AK/SK; "
+    "please go to the console to create API key."
+)
 
 
 def account_of(state: State, headers: Mapping[str, str], *, standard: bool) -> str:

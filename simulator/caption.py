@@ -1,12 +1,13 @@
 """What is written on a practice video: the prompt, what was asked for, the time, and that it is simulated.
 
-The writing is laid on the encoded planes (Y, U, V) in full size, so it stays sharp while the scene below it is
-enlarged, and only the pixels under the writing are touched.
+The writing is laid on the encoded planes (Y, U, V) in full size, so it stays sharp while the scene below it
+is enlarged, and only the pixels under the writing are touched.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +69,14 @@ class Stamp:
         _blend(planes[2], self.x // 2, self.y // 2, self.red, self.half_cover)
 
 
-def _halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
+def _halved(values: NDArray[Any]) -> NDArray[Any]:
+    mean: NDArray[Any] = (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
+    return mean
 
 
-def _whole(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    return np.clip(values + 0.5, 0, 65535).astype(np.uint16)
+def _whole(values: NDArray[Any]) -> NDArray[np.uint16]:
+    rounded: NDArray[np.uint16] = np.clip(values + 0.5, 0, 65535).astype(np.uint16)
+    return rounded
 
 
 def _blend(

@@ -1,9 +1,9 @@
 """The models as this simulator judges them, and what a video costs.
 
-The rules stand here a second time on purpose: the pack has its own table, and a judge that read the same table
-would repeat the same mistakes. Only prices come from `apis/kling/models.json`, as data. Sources: Kling's
-capability map (2026-05-19), endpoint pages and price page (2026-09-20). Where sources disagree, the stricter one
-is taken, so that what Kling would refuse cannot pass here.
+The rules stand here a second time on purpose: the pack has its own table, and a judge that read the same
+table would repeat the same mistakes. Only prices come from `apis/kling/models.json`, as data. Sources:
+Kling's capability map (2026-05-19), endpoint pages and price page (2026-09-20). Where sources disagree, the
+stricter one is taken, so that what Kling would refuse cannot pass here.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from aiohttp import web
@@ -87,54 +88,59 @@ def requested_range(request: web.Request, size: int, tag: str) -> tuple[int, int
     return start, end
 
 
+class Answer:
+    """What the CDN answers to a request for a file: status, headers, and the bytes from `start` to `end`."""
+
+    def __init__(self, request: web.Request, state: State, task: SimTask, size: int) -> None:
+        tag = etag(state, task, size)
+        self.headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "video/mp4"}
+        self.status, self.start, self.end = 200, 0, size
+        try:
+            wanted = requested_range(request, size, tag)
+        except ValueError:
+            self.status, self.end = 416, 0
+            self.headers["Content-Range"] = f"bytes */{size}"
+            return
+        if wanted:
+            self.status, (self.start, self.end) = 206, wanted
+            self.headers["Content-Range"] = f"bytes {self.start}-{self.end - 1}/{size}"
+
+
+def weight(content: bytes | Path) -> int:
+    """Return the size of a result in bytes."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
 async def serve(
     request: web.Request, state: State, task: SimTask, content: bytes | Path
 ) -> web.StreamResponse:
     """Send a task's video, or the part of it that the request asks for."""
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    tag = etag(state, task, size)
-    headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "video/mp4"}
-    try:
-        wanted = requested_range(request, size, tag)
-    except ValueError:
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    start, end = wanted or (0, size)
-    if wanted:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
-    response.content_length = end - start
+    answer = Answer(request, state, task, weight(content))
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_length = answer.end - answer.start
     await response.prepare(request)
     if request.method != "HEAD":
-        await _send(response, state, content, start, end)
+        for piece in _pieces(content, answer.start, answer.end):
+            await response.write(piece)
+            state.bytes_sent += len(piece)
+    await response.write_eof()
     return response
 
 
-def part(request: web.Request, state: State, task: SimTask, content: bytes) -> web.Response:
+def whole(request: web.Request, state: State, task: SimTask, content: bytes | Path) -> web.Response:
     """Return the answer of `serve` with its body in memory, for a fault to damage."""
-    tag = etag(state, task, len(content))
-    headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "video/mp4"}
-    try:
-        wanted = requested_range(request, len(content), tag)
-    except ValueError:
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{len(content)}"})
-    start, end = wanted or (0, len(content))
-    if wanted:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
-    return web.Response(status=206 if wanted else 200, headers=headers, body=content[start:end])
+    answer = Answer(request, state, task, weight(content))
+    body = b"".join(_pieces(content, answer.start, answer.end))
+    return web.Response(status=answer.status, headers=answer.headers, body=body)
 
 
-async def _send(
-    response: web.StreamResponse, state: State, content: bytes | Path, start: int, end: int
-) -> None:
+def _pieces(content: bytes | Path, start: int, end: int) -> Iterator[bytes]:
     if isinstance(content, bytes):
-        await response.write(content[start:end])
-        state.bytes_sent += end - start
-    else:
-        with content.open("rb") as file:
-            file.seek(start)
-            while start < end:
-                piece = file.read(min(CHUNK, end - start))
-                await response.write(piece)
-                start += len(piece)
-                state.bytes_sent += len(piece)
-    await response.write_eof()
+        yield content[start:end]
+        return
+    with content.open("rb") as file:
+        file.seek(start)
+        while start < end:
+            piece = file.read(min(CHUNK, end - start))
+            yield piece
+            start += len(piece)

@@ -1,10 +1,11 @@
-"""The desk: every request comes here, is recorded, perhaps broken, authenticated, and answered by its dialect."""
+"""The desk: every request is recorded here, perhaps broken, authenticated, and answered by its dialect."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from .order import Order
 from .render import Studio
 from .state import COMFY_ACCOUNT, RequestRecord, State, without_media
 
+#: Bytes from which a request counts as large.
+LARGE = 200_000
+
 
 class Desk:
     """Answers the requests of one running application."""
@@ -25,9 +29,27 @@ class Desk:
         self.state = state
         self.studio = Studio(state)
         self.closing = asyncio.Event()
+        self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer any request."""
+        if request.transport is not None:
+            self._connections.add(request.transport)
+        try:
+            return await self._handle(request)
+        except (ConnectionError, web.RequestPayloadError):
+            # The client went away in the middle of its request or of its answer.
+            return faults.reset(request)
+
+    async def close(self) -> None:
+        """End the drawings and what connections are left, such as one whose client stopped reading."""
+        self.studio.close()
+        for connection in list(self._connections):
+            if isinstance(connection, asyncio.Transport):
+                connection.abort()
+        await asyncio.sleep(0)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.rel_url.path.startswith(cdn.PATH):
             return await self._download(request)
         found = routes.below(request.rel_url.raw_path, self.state)
@@ -109,22 +131,24 @@ class Desk:
             holder = auth.account_of(self.state, request.headers, standard=route.dialect == "standard")
         if creating:
             key = request.headers.get("Idempotency-Key", "") if proxied else ""
-            data = self._create(route, body, holder, owner, key)
+            large = (request.content_length or 0) > LARGE
+            data = await self._create(route, body, holder, owner, key, large)
         else:
             link = functools.partial(cdn.link, self.state, str(request.url.origin()))
             data = self._look(route, request.query, body, holder, link)
         return web.json_response(success(data))
 
-    def _create(self, route: routes.Route, body: Any, holder: str, owner: str, key: str) -> dict[str, Any]:
+    async def _create(
+        self, route: routes.Route, body: Any, holder: str, owner: str, key: str, large: bool
+    ) -> dict[str, Any]:
+        # A large picture takes a moment to decode, and polls must not wait for it.
+        order = await asyncio.to_thread(self._order, route, body) if large else self._order(route, body)
         shown = legacy.created if route.dialect == "legacy" else standard.created
-        before = (
-            self.state.idempotent(owner, key) if key and self.state.proxy_idempotency != "ignored" else None
-        )
-        if before is not None:
-            if self.state.proxy_idempotency == "replay":
-                return shown(self.state, before)
+        before = self.state.idempotent(owner, key) if key else None
+        if before is not None and self.state.proxy_idempotency == "replay":
+            return shown(self.state, before)
+        if before is not None and self.state.proxy_idempotency == "conflict":
             raise ProxyRefusal(409, "idempotency_conflict", "This Idempotency-Key has been used before")
-        order = self._order(route, body)
         task = self.state.accept(order, account=holder, dialect=route.dialect, body=body, owner=owner)
         if key:
             self.state.remember_key(owner, key, task)
@@ -172,8 +196,7 @@ class Desk:
             if fault is not None:
                 await faults.hang(fault.seconds, self.closing)
             return await cdn.serve(request, self.state, task, content)
-        whole = content if isinstance(content, bytes) else content.read_bytes()
-        return await self._strike_late(request, cdn.part(request, self.state, task, whole), fault)
+        return await self._strike_late(request, cdn.whole(request, self.state, task, content), fault)
 
     async def _strike_early(self, request: web.Request, operation: str, fault: Fault) -> web.StreamResponse:
         if fault.kind == "reset_after_bytes":
@@ -213,12 +236,10 @@ class Desk:
         if fault.kind == "truncated_json":
             return web.Response(body=body[: len(body) // 2], status=response.status, headers=_plain(response))
         if fault.kind == "wrong_length":
-            return await faults.send_part(
-                request, response, declared=len(body) + 1000, sent=len(body), abort=False
-            )
+            return await faults.send_part(request, response, declared=len(body) + 1000, sent=len(body))
         if fault.kind == "truncate_download":
             self.state.bytes_sent += min(fault.at, len(body))
-            return await faults.send_part(request, response, declared=len(body), sent=fault.at, abort=True)
+            return await faults.send_part(request, response, declared=len(body), sent=fault.at)
         await faults.hang(fault.seconds, self.closing)
         return response
 

@@ -1,8 +1,9 @@
 """Faults: what a test asks the simulator to break, once or several times.
 
-A fault is data; `State.faults` holds the ones still to come, and the first that fits a request is used up by it.
-Some faults strike before the work (`EARLY`: no task is made), the others after it (`LATE`: the task exists, only
-its answer suffers). That difference is the one that costs money, so each kind is in exactly one of the two sets.
+A fault is data; `State.faults` holds the ones still to come, and the first that fits a request is used up by
+it. Some faults strike before the work (`EARLY`: no task is made), the others after it (`LATE`: the task
+exists, only its answer suffers). That difference is the one that costs money, so each kind is in exactly one
+of the two sets.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ LATE = frozenset(
         "truncated_json",  # HTTP 200, half of the JSON text, a well-formed end
         "html_502_after_make",  # HTTP 502 with an HTML page
         "hang",  # the answer waits `seconds`, or until the server closes
-        "truncate_download",  # the connection is reset after `at` bytes of the answer's body
+        "truncate_download",  # the connection ends after `at` bytes of the answer's body
         "wrong_length",  # Content-Length says more than comes; the connection ends
     }
 )
@@ -76,7 +77,7 @@ def reset(request: web.Request) -> web.Response:
     if transport is not None:
         connection = transport.get_extra_info("socket")
         if connection is not None:
-            # Without lingering set to zero an abort may end in an orderly FIN, which reads as an empty answer.
+            # Without lingering set to zero an abort may end in an orderly FIN: an empty answer, no reset.
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
@@ -100,9 +101,12 @@ async def hang(seconds: float, closing: asyncio.Event) -> None:
 
 
 async def send_part(
-    request: web.Request, response: web.Response, *, declared: int, sent: int, abort: bool
+    request: web.Request, response: web.Response, *, declared: int, sent: int
 ) -> web.StreamResponse:
-    """Send `sent` bytes of `response` under a Content-Length of `declared`, then end the connection."""
+    """Send `sent` bytes of `response` under a Content-Length of `declared`, then close the connection.
+
+    It is closed in order, not reset: a reset would throw away bytes that are still under way.
+    """
     body = bytes(response.body) if isinstance(response.body, bytes | bytearray) else b""
     partial = web.StreamResponse(status=response.status, headers=response.headers)
     partial.content_length = declared
@@ -110,10 +114,6 @@ async def send_part(
     await partial.prepare(request)
     with contextlib.suppress(ConnectionError):
         await partial.write(body[:sent])
-    # One turn of the loop lets the written bytes leave before the connection goes.
-    await asyncio.sleep(0)
-    if abort:
-        reset(request)
-    elif request.transport is not None:
+    if request.transport is not None:
         request.transport.close()
     return partial

@@ -29,8 +29,8 @@ def is_url(value: str) -> bool:
 def read_image(name: str, value: str, limit: int) -> bytes:
     """Return the encoded picture behind the base64 text of field `name`.
 
-    Raises Refusal (1201) for a `data:` prefix, text that is no base64, another format than JPEG or PNG, a side
-    under 300 px, a ratio beyond 1:2.5, or more than `limit` bytes. Source: Kling docs, 2026-09-20.
+    Raises Refusal (1201) for a `data:` prefix, text that is no base64, another format than JPEG or PNG, a
+    side under 300 px, a ratio beyond 1:2.5, or more than `limit` bytes. Source: Kling docs, 2026-09-20.
     """
     if value.lstrip()[:5].lower() == "data:":
         raise invalid(f"{name} must be raw base64, without the 'data:' prefix")
@@ -53,8 +53,7 @@ def _size(name: str, encoded: bytes) -> tuple[int, int]:
         with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG")) as picture:
             # Pillow warns about very large pictures; the byte limit above already bounds them.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            size = picture.size
             picture.load()
-            return size
+            return picture.width, picture.height
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise invalid(f"{name} is not a readable .jpg, .jpeg or .png picture") from None

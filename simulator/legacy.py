@@ -37,7 +37,10 @@ def created(state: State, task: SimTask) -> dict[str, Any]:
 
 
 def query(state: State, account: str, product: str, identifier: str, link: Any) -> dict[str, Any]:
-    """Return the `data` of one task; `link` makes the signed address of a file. Unknown: 1201, as Kling says it."""
+    """Return the `data` of one task; `link` makes the signed address of a file.
+
+    Raises Refusal 1201 for an unknown task, in Kling's words.
+    """
     task = state.find(account, identifier, dialect="legacy", product=product)
     if task is not None and product in NO_EXTERNAL_LOOKUP and task.id != identifier:
         task = None

@@ -1,8 +1,8 @@
 """How the camera moves through a practice video: a move and a moment become a view. Pure.
 
-A view says where the camera is. What is seen moves the other way: a camera that slides to the right makes the
-scene slide to the left. Only roll is told of the picture, as Kling's documents can be read: above 0 it turns
-clockwise.
+A view says where the camera is. What is seen moves the other way: a camera that slides to the right makes
+the scene slide to the left. Only roll is told of the picture, as Kling's documents can be read: above 0 it
+turns clockwise.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _SENTENCE = re.compile(r"\bcamera\b([^.!?;]*)", re.IGNORECASE)
 class View:
     """Where the camera is: `x`, `y` in frames (right and up are positive).
 
-    `roll` is the picture's turn in degrees clockwise; `scale` magnifies. `parallax` is 1 for a camera that travels (near things move more) and 0 for one that turns.
+    `roll` is the picture's turn in degrees clockwise; `scale` magnifies. `parallax` is 1 for a camera that
+    travels (near things move more) and 0 for one that turns.
     """
 
     x: float = 0.0
@@ -93,7 +94,7 @@ def _ease(moment: float) -> float:
 
 
 def camera_in_words(prompt: str) -> Camera | None:
-    """Return the camera move that a prompt asks for in words, None when it names none that is known here.
+    """Return the camera move that a prompt asks for in words, or None.
 
     The living models have no camera field, so this is the way a move reaches them, and a practice video should
     show it as they would.

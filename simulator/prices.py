@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
+from typing import Any
 
 from .order import Order
 
@@ -20,10 +21,8 @@ UNPRICED = 1.0
 
 def units(order: Order) -> float:
     """Return the units a finished order costs."""
-    if order.voices:
-        rate = VOICE
-    else:
-        rate = _rates().get((order.model, order.mode, order.sound), UNPRICED)
+    listed = _rates().get((order.model, order.mode, order.sound), UNPRICED)
+    rate = VOICE if order.voices else listed
     return round(rate * order.seconds, 4)
 
 
@@ -38,8 +37,9 @@ def usd_per_unit() -> float:
 
 
 @functools.lru_cache(maxsize=1)
-def _table() -> dict:
-    return json.loads(TABLE.read_text(encoding="utf-8"))
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
+    return table
 
 
 @functools.lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ import logging
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from . import video
@@ -31,33 +32,35 @@ class Studio:
         self._state = state
         self._pool: ThreadPoolExecutor | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._drawn: dict[str, asyncio.Future[Path | None]] = {}
+        self._drawn: dict[str, asyncio.Future[Path]] = {}
+        self._keys: dict[str, str] = {}
         self._stop = threading.Event()
 
     def begin(self, task: SimTask) -> None:
         """Start drawing a task's video, unless the state asks for tiny results or the task will fail."""
-        if self._state.render == "tiny" or task.fails_with:
-            return
-        task.rendering = True
-        key = content_key(task.order)
-        future = self._drawn.get(key)
-        if future is None:
-            future = self._drawn[key] = asyncio.get_running_loop().run_in_executor(
-                self._threads(), self._draw, task.order, self._home() / f"{key}.mp4"
-            )
-        future.add_done_callback(functools.partial(self._finished, task))
+        if self._state.render != "tiny" and not task.fails_with:
+            task.rendering = True
+            self._drawing(task).add_done_callback(functools.partial(self._finished, task))
+        # The books keep no pictures: a long practice would fill the memory.
+        task.order = replace(task.order, start=None, end=None)
 
     async def result(self, task: SimTask) -> bytes | Path | None:
         """Return a finished task's video as bytes (tiny) or as a file; None when there is none."""
         if self._state.render == "tiny":
             return tiny()
-        key = content_key(task.order)
-        if key not in self._drawn:
+        try:
             # A task that was put into the books by hand is drawn when somebody asks for it.
-            self._drawn[key] = asyncio.get_running_loop().run_in_executor(
-                self._threads(), self._draw, task.order, self._home() / f"{key}.mp4"
-            )
-        return await asyncio.shield(self._drawn[key])
+            return await asyncio.shield(self._drawing(task))
+        except video.Stopped:
+            return None
+
+    def _drawing(self, task: SimTask) -> asyncio.Future[Path]:
+        key = self._keys.setdefault(task.id, content_key(task.order))
+        if key not in self._drawn:
+            loop, target = asyncio.get_running_loop(), self._home() / f"{key}.mp4"
+            self._drawn[key] = loop.run_in_executor(self._threads(), self._draw, task.order, target)
+            self._drawn[key].add_done_callback(_look_at)
+        return self._drawn[key]
 
     def close(self) -> None:
         """Stop drawing and remove what was kept for this server only."""
@@ -80,7 +83,7 @@ class Studio:
             self._folder = tempfile.TemporaryDirectory(prefix="kling-simulator-", ignore_cleanup_errors=True)
         return Path(self._folder.name)
 
-    def _draw(self, order: Order, target: Path) -> Path | None:
+    def _draw(self, order: Order, target: Path) -> Path:
         if target.exists():
             return target
         part = target.with_suffix(f".{threading.get_ident()}.part")
@@ -92,14 +95,21 @@ class Studio:
                 part.unlink(missing_ok=True)
         return target
 
-    def _finished(self, task: SimTask, future: asyncio.Future[Path | None]) -> None:
+    def _finished(self, task: SimTask, future: asyncio.Future[Path]) -> None:
         task.rendering = False
+        task.due_at = max(task.due_at, self._state.clock())
         if future.cancelled():
             return
         failure = future.exception()
         if failure is not None and not isinstance(failure, video.Stopped):
             logger.error("The simulator could not draw task %s: %s", task.id, failure)
             task.fails_with = f"The simulator could not draw this video: {failure}"
+
+
+def _look_at(future: asyncio.Future[Path]) -> None:
+    """Take note of a drawing's failure, so that asyncio does not complain when nobody waits for it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def content_key(order: Order) -> str:
@@ -114,7 +124,6 @@ def content_key(order: Order) -> str:
         order.sound,
         order.shots,
         order.camera,
-        order.watermark,
         *(hashlib.sha256(picture).hexdigest() if picture else "" for picture in (order.start, order.end)),
     )
     return hashlib.sha256(repr((video.VERSION, seen)).encode()).hexdigest()[:40]

@@ -1,8 +1,8 @@
 """The rules of legacy text2video and image2video: a request body becomes an order, or a refusal.
 
-Pure. Each rule is Kling's (Kling docs 2026-03 with later updates); where Kling's answer is not known or sources
-disagree, the strict reading refuses. A field that Kling documents as ignored, or that it is known to drop in
-silence, is dropped here too and named in `Order.ignored`.
+Pure. Each rule is Kling's (Kling docs 2026-03 with later updates); where Kling's answer is not known or
+sources disagree, the strict reading refuses. A field that Kling documents as ignored, or that it is known to
+drop in silence, is dropped here too and named in `Order.ignored`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,16 @@ CAMERA_TYPES = ("simple", "down_back", "forward_up", "right_turn_forward", "left
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 VOICE_MARK = re.compile(r"<<<voice_\d+>>>")
 _COMMON = frozenset(
-    "model_name prompt negative_prompt multi_shot shot_type multi_prompt sound cfg_scale mode camera_control "
-    "duration watermark_info callback_url external_task_id".split()
+    {"model_name", "prompt", "negative_prompt", "multi_shot", "shot_type", "multi_prompt", "sound"}
+    | {
+        "cfg_scale",
+        "mode",
+        "camera_control",
+        "duration",
+        "watermark_info",
+        "callback_url",
+        "external_task_id",
+    }
 )
 FIELDS = {
     TEXT2VIDEO: _COMMON | {"aspect_ratio"},
@@ -144,7 +152,7 @@ def external_id(body: Mapping[str, Any]) -> str | None:
 
 
 def watermark(body: Mapping[str, Any], name: str) -> bool:
-    """Tell whether a copy with a watermark is asked for (`{"enabled": bool}`); checks `callback_url` on the way."""
+    """Tell whether a copy with a watermark is asked for; checks `callback_url` on the way."""
     text(body, "callback_url", None)
     value = body.get(name)
     if value is None:

@@ -1,7 +1,7 @@
 """What a practice video shows: a painted landscape, made of the prompt, or the user's own pictures.
 
-Everything is painted once and only cut out, shifted and blended per frame, at a small size that the encoder's
-scaler enlarges: a video of five seconds has to be ready in about a second.
+Everything is painted once and only cut out, shifted and blended per frame, at a small size that the
+encoder's scaler enlarges: a video of five seconds has to be ready in about a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BACKGROUND = (24, 24, 28)  # under a picture with an alpha channel
 
 @dataclass(frozen=True)
 class _Layer:
-    """One strip of the landscape. `near` is 0 for the sky and 1 for the nearest hill; `top` is its first row."""
+    """One strip of the landscape: `near` is 0 for the sky, 1 for the nearest hill; `top` its first row."""
 
     image: Image.Image
     near: float
@@ -186,7 +186,7 @@ def turned(canvas: Image.Image, size: tuple[int, int], view: View, *, shift: boo
     x, y = canvas.width / 2, canvas.height / 2
     if shift:
         x, y = x + view.x * width, y - view.y * height
-    # Image.transform maps a pixel of the result to its place on the canvas: the turn of the picture, backwards.
+    # Image.transform asks for the place on the canvas of a pixel of the result: the turn backwards.
     matrix = (
         cosine,
         sine,

@@ -1,6 +1,7 @@
 """The server: the application, and a thread that runs it.
 
-`create_app` runs inside a test's own loop; `SimulatorServer` runs the same application in a thread of its own.
+`create_app` runs inside a test's own loop; `SimulatorServer` runs the same application in a thread of its
+own.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ def create_app(state: State) -> web.Application:
     async def begin_closing(_app: web.Application) -> None:
         desk.closing.set()
 
-    async def close_studio(_app: web.Application) -> None:
-        desk.studio.close()
+    async def close_desk(_app: web.Application) -> None:
+        await desk.close()
 
     app.on_shutdown.append(begin_closing)
-    app.on_cleanup.append(close_studio)
+    app.on_cleanup.append(close_desk)
     return app
 
 

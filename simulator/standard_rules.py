@@ -1,7 +1,7 @@
 """The rules of the new design standard: model in the path, `prompt` or `contents`, `settings`, `options`.
 
-Pure. Top-level fields that the endpoint does not know are dropped in silence, as the real API does it; an unknown
-key inside `settings` is refused, the strict reading of what no document says.
+Pure. Top-level fields that the endpoint does not know are dropped in silence, as the real API does it; an
+unknown key inside `settings` is refused, the strict reading of what no document says.
 """
 
 from __future__ import annotations

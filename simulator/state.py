@@ -1,8 +1,8 @@
 """The whole state of a simulated Kling: every knob a test or a user can turn, the counters, and the books.
 
-The books are the judge of the project: a task that stands in them as succeeded was paid for. Nothing runs in the
-background. A task's progress follows from `clock` alone and is settled when somebody looks, so a test with a
-clock of its own needs no waiting and no thread.
+The books are the judge of the project: a task that stands in them as succeeded was paid for. Nothing runs in
+the background. A task's progress follows from `clock` alone and is settled when somebody looks, so a test
+with a clock of its own needs no waiting and no thread.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class SimTask:
 class State:
     """Knobs, counters and books of one simulator. Times are seconds, prices Kling's units.
 
-    A prompt with `[fail]` makes a task that fails by moderation, one with `[refuse]` is refused at the create.
+    A prompt with `[fail]` makes a task that fails by moderation, one with `[refuse]` is refused at once.
     """
 
     # Who may come in: key -> account, access key -> (secret key, account), proxy token or key -> user.
@@ -151,7 +151,7 @@ class State:
     last_costs_at: dict[str, float] = field(default_factory=dict, repr=False)
     _external: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _running: dict[str, SimTask] = field(default_factory=dict, repr=False)
-    _spent: Counter[str] = field(default_factory=Counter, repr=False)
+    _spent: dict[str, float] = field(default_factory=dict, repr=False)
     _idempotent: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _next_id: int = field(
         default_factory=lambda: 10**17 * (1 + secrets.randbelow(8)) + secrets.randbelow(10**17)
@@ -259,10 +259,9 @@ class State:
             if task.outcome is None and not task.rendering and self.clock() >= task.due_at:
                 task.outcome = "failed" if task.fails_with else "succeed"
                 task.message = task.fails_with
-                # A result that took longer to draw than planned is finished now, not then.
                 task.finished_at = task.due_at
                 task.billed_units = 0.0 if task.fails_with else task.price_units
-                self._spent[task.account] += task.billed_units
+                self._spent[task.account] = self._spent.get(task.account, 0.0) + task.billed_units
                 self._running.pop(task.id, None)
         return task
 
@@ -312,7 +311,7 @@ class State:
 
     def balance(self, account: str = PRACTICE_ACCOUNT) -> float:
         """Return the units an account has left; only finished tasks have taken any."""
-        return self.balance_units - self._spent[account]
+        return self.balance_units - self._spent.get(account, 0.0)
 
     def billed(self, account: str | None = None) -> list[SimTask]:
         """Return the tasks that were paid for: those that succeeded."""
@@ -324,7 +323,7 @@ class State:
         ]
 
     def committed(self, account: str | None = None) -> list[SimTask]:
-        """Return the tasks that are or will be paid for: every accepted one that has not failed or will not."""
+        """Return the tasks that are or will be paid for: every accepted one that does not fail."""
         return [
             task
             for task in list(self.tasks.values())

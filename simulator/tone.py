@@ -16,7 +16,7 @@ _LOWEST = 146.83  # Hz, a low D
 
 
 def tone(words: str, seconds: int, rate: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the sound in pieces of [2, up to 1024] float32, -1..1; exactly `seconds` * `rate` samples in all."""
+    """Yield the sound in pieces of [2, up to 1024] float32, -1..1; `seconds` * `rate` samples in all."""
     seed = hashlib.sha256(words.encode()).digest()
     chord = _CHORDS[seed[0] % len(_CHORDS)]
     root = _LOWEST * 2 ** (seed[1] % 8 / 12)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from . import motion
 from .caption import Caption, Planes
-from .order import Order, Shot
+from .order import Camera, Order, Shot
 from .scene import Change, Painting, Picture
 from .tone import tone
 
@@ -95,7 +95,8 @@ def _frames(order: Order, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
             moment = number / (count - 1)
             drawn = scene.frame(moment, _view(order, camera, moment))
             frame = av.VideoFrame.from_ndarray(np.asarray(drawn), format="rgb24")
-            pixels = frame.reformat(*size, format="yuv420p", interpolation="BICUBIC").to_ndarray()
+            scaled = frame.reformat(*size, format="yuv420p", interpolation="BICUBIC")
+            pixels = scaled.to_ndarray().astype(np.uint8, copy=False)
             caption.lay(_planes(pixels, size), (begins + number) / FPS)
             yield pixels
         begins += count
@@ -107,7 +108,7 @@ def _pictures_named(order: Order) -> str:
     return "Start picture" if order.start else "To the end picture" if order.end else ""
 
 
-def _view(order: Order, camera: motion.Camera | None, moment: float) -> motion.View:
+def _view(order: Order, camera: Camera | None, moment: float) -> motion.View:
     if camera is None and (order.start or order.end):
         # The first and the last frame must be the given pictures as they are, so the camera breathes between.
         return motion.View(scale=1 + 0.06 * math.sin(math.pi * moment))
