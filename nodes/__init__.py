@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import aliases
+from . import aliases, badge
 from .account import KlingTakesAccount, KlingTakesRecover
 from .camera_controls import KlingCameraControls
 from .image_to_video import KlingCameraControlI2VNode, KlingImage2VideoNode, KlingStartEndFrameNode
@@ -41,5 +41,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "KlingTakesRecover": "Kling Recover a Take",
     "KlingTakesAccount": "Kling Account",
 }
+
+badge.serve()
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

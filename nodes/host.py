@@ -7,9 +7,12 @@ machine without it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from aiohttp import web
 
 T = TypeVar("T")
 
@@ -112,6 +115,14 @@ def _look_at_outcome(task: asyncio.Future[Any]) -> None:
     """Take note of an abandoned task's error; asyncio would print it as never retrieved."""
     if not task.cancelled():
         task.exception()
+
+
+def add_route(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
+    """Let ComfyUI's server answer GET requests for ``path``; does nothing where no server runs."""
+    server = sys.modules.get("server")
+    instance = getattr(getattr(server, "PromptServer", None), "instance", None)
+    if instance is not None:
+        instance.routes.get(path)(answer)
 
 
 def send_text(text: str, node_id: str | None) -> None:
