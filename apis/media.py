@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 #: What lies under a transparent picture, red green blue in 0..1: white, as most viewers show it.
 BACKGROUND = (1.0, 1.0, 1.0)
-#: Below this quality the blocks of JPEG show more than a smaller picture would.
-JPEG_FLOOR = 50
+#: Below this quality a JPEG is a mosaic, and a smaller picture shows more.
+JPEG_FLOOR = 20
 JPEG_CEILING = 100
 #: How much smaller each try is, when a picture must shrink.
 SHRINK = 0.85
