@@ -12,7 +12,6 @@ key, no cookie and no netrc file. Links are signed, so they stay out of every te
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from yarl import URL
 
 from .errors import DownloadFailed
 from .part_file import DiskError, PartFile
+from .proxies import proxy_for
 from .video_link import NOT_A_VIDEO, Answer, leads_elsewhere, link_problem, read_head, safe_name, too_large
 
 __all__ = ["DownloadPolicy", "download", "safe_name"]
@@ -85,7 +85,8 @@ async def download(
     Only the connections of `session` are used. If another download of this process holds `target`, this
     one waits for it and shares its file. Cancelled or failed, it leaves `<name>.part` and
     `<name>.part.json` behind where they can be resumed, and the next call goes on from them.
-    Raises DownloadFailed with `task_id`, and whatever `refresh` raises.
+    Raises DownloadFailed with `task_id` (and `http_status` where the link answered one that ended it), and
+    whatever `refresh` raises.
     """
     policy = policy or DownloadPolicy()
     part, waited = PartFile.claim(target), False
@@ -157,7 +158,7 @@ class _Job:
             if answer.kind == "complete":
                 return
             if answer.kind == "refuse":
-                raise self._failed(answer.reason)
+                raise self._failed(answer.reason, answer.status)
             if answer.kind == "discard":
                 await asyncio.to_thread(self._part.restart, None, None)
             if self._part.size > self._best:
@@ -168,7 +169,7 @@ class _Job:
                 continue
             failures += 1
             if answer.kind == "expired" or failures >= self._policy.tries:
-                raise self._failed(answer.reason)
+                raise self._failed(answer.reason, answer.status)
             await sleep(self._policy.delay(failures))
         raise self._failed(f"it was not complete after {MAX_REQUESTS} requests")
 
@@ -188,14 +189,11 @@ class _Job:
                     return Answer("refuse", f"the link {problem}, so it was not followed")
                 link = URL(url, encoded=True)
                 async with self._http.get(
-                    link, headers=headers, allow_redirects=False, proxy=_proxy_for(link)
+                    link, headers=headers, allow_redirects=False, proxy=proxy_for(link)
                 ) as response:
-                    try:
-                        if response.status not in _REDIRECTS:
-                            return await self._receive(response, offset)
-                        url = _joined(url, response.headers.get("Location", ""))
-                    finally:
-                        response.close()
+                    if response.status not in _REDIRECTS:
+                        return await self._receive(response, offset)
+                    url = _joined(url, response.headers.get("Location", ""))
             return Answer("refuse", f"the link was redirected more than {self._policy.max_redirects} times")
         except aiohttp.ConnectionTimeoutError:
             reason = "the server could not be reached"
@@ -264,9 +262,11 @@ class _Job:
             self._reported = now
             self._progress(come, total)
 
-    def _failed(self, reason: str) -> DownloadFailed:
+    def _failed(self, reason: str, status: int | None = None) -> DownloadFailed:
         return DownloadFailed(
-            f"The video could not be downloaded: {reason}. {_STILL_THERE}", task_id=self._task_id
+            f"The video could not be downloaded: {reason}. {_STILL_THERE}",
+            task_id=self._task_id,
+            http_status=status,
         )
 
     def _disk_failed(self, error: DiskError) -> DownloadFailed:
@@ -288,18 +288,3 @@ def _joined(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         return ""
-
-
-def _proxy_for(url: URL) -> URL | None:
-    """Give the proxy, login included, that the environment names for a link.
-
-    aiohttp's own `trust_env` would also read the user's netrc file and send a password from it to the CDN.
-    """
-    found = urllib.request.getproxies().get(url.scheme, "")
-    if not found or urllib.request.proxy_bypass(url.host or ""):
-        return None
-    try:
-        proxy = URL(found if "://" in found else f"http://{found}")
-    except ValueError:
-        return None
-    return proxy if proxy.scheme in ("http", "https") and proxy.host else None

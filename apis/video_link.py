@@ -36,6 +36,7 @@ class Answer:
     reason: str = ""
     total: int | None = None
     validator: str | None = None
+    status: int | None = None
 
 
 def safe_name(task_id: str, suffix: str = ".mp4") -> str:
@@ -85,9 +86,9 @@ def read_head(
     what is on the disk to the byte leads to a fresh start ("discard"), never to a mixed file.
     """
     if status in _EXPIRED:
-        return Answer("expired", f"the link answered HTTP {status}")
+        return Answer("expired", f"the link answered HTTP {status}", status=status)
     if status in _RETRIED:
-        return Answer("retry", f"the server answered HTTP {status}")
+        return Answer("retry", f"the server answered HTTP {status}", status=status)
     found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
     start, end, whole = found.groups() if found else (None, None, None)
     total = int(whole) if whole and whole != "*" else None
@@ -96,7 +97,7 @@ def read_head(
             return Answer("complete", total=total)
         return Answer("discard", "the server has no bytes beyond those that came")
     if status not in (200, 206):
-        return Answer("refuse", f"the server answered HTTP {status}")
+        return Answer("refuse", f"the server answered HTTP {status}", status=status)
     if _TEXT_TYPES.match(headers.get("Content-Type", "")):
         return Answer("refuse", NOT_A_VIDEO)
     if headers.get("Content-Encoding", "identity").lower() != "identity":

@@ -197,6 +197,20 @@ def test_a_key_that_can_not_be_a_header_is_refused_by_the_name_of_its_variable(
     assert_hidden(caught.value, canary)
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("Bearer x", "a space or a line break"),
+        ("x\n", "a space or a line break"),
+        ("'x'", "quotation marks"),
+        ("x\x00", "a character in it that no key has"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said(key: str, says: str) -> None:
+    with pytest.raises(CredentialsError, match=says):
+        ApiKey(key)
+
+
 def test_a_bad_key_in_the_file_or_from_comfy_is_refused_too(folder: Path, canary: str) -> None:
     with pytest.raises(CredentialsError, match=r"api_key in the file credentials\.json in user"):
         subject.kling_credential({}, CredentialsFile(api_key=canary + "\n"), folder)

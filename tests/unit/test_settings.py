@@ -102,6 +102,7 @@ def test_a_renewed_key_on_klings_own_host_keeps_the_account(folder: Path) -> Non
         ("http://127.0.0.1:8190", "127.0.0.1:8190"),
         ("http://[::1]:8190/p", "[::1]:8190/p"),
         ("http://localhost", "localhost"),
+        ("https://cdn.klingai.com", "cdn.klingai.com"),
         ("https://api.klingai.com.evil.example", "api.klingai.com.evil.example"),
         ("https://api-singapore.klingai.com:8443", "api-singapore.klingai.com:8443"),
     ],
