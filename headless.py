@@ -381,7 +381,8 @@ def main(argv: list[str]) -> int:
             if contracts.get(node["class_type"], {}).get("output_node")
         ]
         options.output.mkdir(parents=True, exist_ok=True)
-        problems = run(server, workflow, wanted, options.output, options.timeout)
+        with server.session:
+            problems = run(server, workflow, wanted, options.output, options.timeout)
     except KeyboardInterrupt:
         print("Stopped, here and on the server.", file=sys.stderr)
         return 130

@@ -46,7 +46,7 @@ COMFYUI_NEEDS = (
     *("pydantic~=2.0", "pydantic-settings~=2.0", "numpy>=1.25.0", "requests"),
 )
 #: what the torch-free tests need, on every Python
-PLAIN_TEST_NEEDS = ("pytest>=8.0", "pytest-asyncio>=1.0", "pytest-xdist", "hypothesis>=6.100", "PyJWT>=2.8")
+PLAIN_TEST_NEEDS = ("pytest>=8.4", "pytest-asyncio>=1.0", "pytest-xdist", "hypothesis>=6.100", "PyJWT>=2.8")
 # ruff and mypy find more with every version; pinned, they fail for changes of ours only.
 TEST_NEEDS = (*PLAIN_TEST_NEEDS, "ruff==0.17.6", "mypy==2.4.1", "types-requests", "playwright", "comfy-cli")
 
