@@ -199,6 +199,23 @@ class Bench:
     async def fails(
         self, url: str, says: str, policy: DownloadPolicy = POLICY, *, status: int | None = None, **more: Any
     ) -> str:
+        with pytest.raises(DownloadFailed, match=says) as caught:
+            await self.get(url, policy, **more)
+        error = caught.value
+        assert error.task_id == "8421"
+        assert status is None or error.http_status == status
+        assert "30 days" in str(error)
+        assert "nothing is paid again" in str(error)
+        assert "do-not-show-me" not in "".join(traceback.format_exception(error))
+        assert str(self.target.parent) not in str(error)
+        chained: BaseException | None = error
+        while chained is not None:
+            assert "do-not-show-me" not in repr((chained, chained.__dict__))
+            chained = chained.__cause__ or chained.__context__
+        assert not self.target.exists()
+        return str(error)
+
+    async def refresh(self) -> str:
         self.refreshed += 1
         fresh = self.fresh.pop(0)
         if isinstance(fresh, BaseException):
