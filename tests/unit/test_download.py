@@ -678,7 +678,7 @@ async def test_an_answer_whose_end_can_not_be_told_from_a_break_is_not_trusted(b
 async def test_other_answers_are_refused_at_once(bench: Bench) -> None:
     for status in (204, 304, 400, 451):
         async with serving(Cdn([say(status)])) as cdn:
-            await bench.fails(cdn.url, f"HTTP {status}")
+            await bench.fails(cdn.url, f"HTTP {status}", status=status)
         assert len(cdn.requests) == 1
 
 
