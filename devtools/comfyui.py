@@ -93,6 +93,7 @@ class ComfyUIProcess:
         deadline = time.monotonic() + patience
         while not self._answers():
             if not self.child.running:
+                self.child.stop()
                 raise DidNotStart(f"ComfyUI ended while starting. The end of its log:\n{self._log_end()}")
             if time.monotonic() > deadline:
                 self.child.kill()
