@@ -206,6 +206,13 @@ def test_shots_are_numbered_and_closed_in_a_prompt() -> None:
     assert shots.as_prompt(two) == "shot 1, 2, a fox, red; shot 2, 3, it runs;"
 
 
+def test_the_shots_decide_the_length_that_is_bought() -> None:
+    two = (KlingShot(prompt="a", duration=4), KlingShot(prompt="b", duration=5))
+    request = KlingText2VideoRequest(model_name="kling-v3", duration="5", shots=two)
+    assert body(LEGACY.create(request, V3, None))["duration"] == "9"
+    assert body(STANDARD.create(request, V3, None))["settings"]["duration"] == 9
+
+
 PACKS = {
     "code": 0,
     "data": {
