@@ -18,6 +18,7 @@ SOFT = (205, 210, 220)
 ACCENT = (255, 186, 73)
 PANEL = (10, 12, 18, 150)
 MAX_LINES = 4
+LINE_CHARACTERS = 300  # more than any line can hold: the rest of a text need not be measured
 #: Fonts of the usual systems that know more scripts than Pillow's own; used only for texts that need them.
 _WIDE_FONTS = (
     "NotoSansCJK-Regular.ttc",
@@ -195,7 +196,7 @@ def wrapped(
     """Return `text` in at most `most` lines no wider than `width` pixels; what is cut off ends in "..."."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in text[: most * LINE_CHARACTERS].split():
         for piece in _pieces(word, face, width):
             longer = f"{line} {piece}" if line else piece
             if face.getlength(longer) <= width:

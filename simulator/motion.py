@@ -22,8 +22,8 @@ DRIFT = 0.035  # of the frame's width
 
 _PACE = {"slowly": 3.0, "quickly": 10.0}
 _WORDS = (
-    (r"down and back|backs? away.*\bdown\b", "down_back"),
-    (r"forward and tilts? up", "forward_up"),
+    (r"down and back(?:wards?)?", "down_back"),
+    (r"forwards? and tilts? up", "forward_up"),
     (r"turns? (?:to the )?right and moves? forward", "right_turn_forward"),
     (r"turns? (?:to the )?left and moves? forward", "left_turn_forward"),
     (r"(?:slides?|trucks?|moves?) (?:to the )?left", "horizontal-"),
@@ -96,8 +96,8 @@ def _ease(moment: float) -> float:
 def camera_in_words(prompt: str) -> Camera | None:
     """Return the camera move that a prompt asks for in words, or None.
 
-    The living models have no camera field, so this is the way a move reaches them, and a practice video should
-    show it as they would.
+    The living models have no camera field, so this is the way a move reaches them, and a practice video
+    should show it as they would.
     """
     for sentence in _SENTENCE.findall(prompt):
         for words, move in _WORDS:
