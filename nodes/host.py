@@ -205,5 +205,7 @@ class NodeReporter:
         board = self._board()
         board[self.index] = (text, fraction)
         lines = [line for _, (line, _fraction) in sorted(board.items()) if line]
-        send_text("\n\n".join(lines), self.node_id)
+        if len(board) > 1:
+            lines = [line.split("\n")[0] for line in lines]  # one line each, or a long list has no room
+        send_text("\n".join(lines), self.node_id)
         send_progress(sum(part for _, part in board.values()) / len(board), self.node_id)

@@ -92,6 +92,14 @@ def notes(request: VideoRequest, table: ModelTable, account: Account) -> list[st
     return [note for note in found if note]
 
 
+def _trimmed(seconds: str) -> str:
+    """Kling's "5.000" as "5"; anything that is no number as it is."""
+    try:
+        return f"{float(seconds):g}"
+    except ValueError:
+        return seconds or "?"
+
+
 def price_text(request: VideoRequest, table: ModelTable) -> str:
     """The estimated price in a sentence."""
     estimate = price.estimate(request, table)
@@ -102,7 +110,7 @@ def price_text(request: VideoRequest, table: ModelTable) -> str:
 
 def closing_text(delivered: Delivered) -> str:
     """The last line on the node: what it cost, or that nothing was paid."""
-    what = f"{delivered.duration} s of video, task {delivered.task_id}."
+    what = f"{_trimmed(delivered.duration)} s of video, task {delivered.task_id}."
     if delivered.collected:
         return f"Collected, nothing paid: {what}"
     if delivered.deducted_units is None:

@@ -343,9 +343,10 @@ async def test_items_of_a_list_show_their_lines_below_each_other(stage: Stage) -
     with host.NodeReporter("7") as first:
         stage.index = 1
         with host.NodeReporter("7") as second:
+            first.fact("a price")
             first.say("one")
             second.state("two", 5.0, 10.0)
-            assert stage.texts[-1] == "one\n\ntwo · 5 s of about 10 s"
+            assert stage.texts[-1] == "one\ntwo · 5 s of about 10 s"
     assert not host.NodeReporter.boards
 
 

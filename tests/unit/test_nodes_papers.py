@@ -1,0 +1,159 @@
+"""Examples, help pages and translations say what the nodes are, not what they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kling_takes import nodes
+from kling_takes.apis.kling.models import ModelTable
+from kling_takes.nodes import badge, host
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+NODES = list(nodes.NODE_DISPLAY_NAME_MAPPINGS)
+#: English is in the code; its folder has only the plain words for the camera's axes
+LANGUAGES = sorted(folder.name for folder in (ROOT / "locales").iterdir() if folder.name != "en")
+VIDEO_NODES = [name for name in NODES if nodes.NODE_CLASS_MAPPINGS[name].RETURN_TYPES[0] == "VIDEO"]
+BUYING_NODES = [name for name in VIDEO_NODES if name != "KlingTakesRecover"]
+
+
+@pytest.fixture(autouse=True)
+def _without_a_models_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "user_dir", lambda: tmp_path)
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def inputs_of(node_id: str) -> dict[str, Any]:
+    groups = nodes.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
+    return {**groups.get("required", {}), **groups.get("optional", {})}
+
+
+def is_widget(entry: Any) -> bool:
+    return isinstance(entry[0], list) or entry[0] in ("STRING", "INT", "FLOAT", "BOOLEAN")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_has_its_api_form_with_the_same_nodes_and_values(path: Path) -> None:
+    ui, api = load(path), load(path.parent / "api" / path.name)
+    drawn = {str(node["id"]): node for node in ui["nodes"] if node["type"] != "Note"}
+    assert {key: node["type"] for key, node in drawn.items()} == {
+        key: node["class_type"] for key, node in api.items()
+    }
+    for key, node in api.items():
+        if node["class_type"] not in NODES:
+            continue
+        widgets = [name for name, entry in inputs_of(node["class_type"]).items() if is_widget(entry)]
+        values = dict(zip(widgets, drawn[key]["widgets_values"], strict=True))
+        for name, value in node["inputs"].items():
+            if not isinstance(value, list):
+                assert values[name] == value, (key, name)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_uses_inputs_that_exist_and_passes_the_nodes_own_check(path: Path) -> None:
+    for key, node in load(path.parent / "api" / path.name).items():
+        if node["class_type"] not in NODES or path.stem == "recover":
+            continue  # an example can't know the id of anybody's task
+        known = inputs_of(node["class_type"])
+        assert set(node["inputs"]) <= set(known), key
+        required = nodes.NODE_CLASS_MAPPINGS[node["class_type"]].INPUT_TYPES()["required"]
+        assert set(required) <= set(node["inputs"]), key
+        check = getattr(nodes.NODE_CLASS_MAPPINGS[node["class_type"]], "VALIDATE_INPUTS", None)
+        if check is not None:
+            asked = set(check.__code__.co_varnames[1 : check.__code__.co_argcount])
+            values = {k: None if isinstance(v, list) else v for k, v in node["inputs"].items()}
+            assert check(**{k: v for k, v in values.items() if k in asked}) is True, key
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_links_of_an_example_lead_where_its_slots_say(path: Path) -> None:
+    ui = load(path)
+    by_id = {node["id"]: node for node in ui["nodes"]}
+    for link, source, out_slot, target, in_slot, kind in ui["links"]:
+        out = by_id[source]["outputs"][out_slot]
+        assert link in out["links"]
+        assert out["type"] == kind
+        assert by_id[target]["inputs"][in_slot]["link"] == link
+
+
+def test_every_node_is_in_an_example() -> None:
+    shown = {node["type"] for path in EXAMPLES for node in load(path)["nodes"]}
+    assert set(NODES) <= shown
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_has_a_picture_for_the_template_browser(path: Path) -> None:
+    assert path.with_suffix(".jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_help_page_names_every_input_and_output(name: str) -> None:
+    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for wanted in (*inputs_of(name), *nodes.NODE_CLASS_MAPPINGS[name].RETURN_NAMES):
+        assert f"| `{wanted}` |" in page, wanted
+    for part in ("## Inputs", "## Outputs", "## Price", "## When something goes wrong"):
+        assert part in page
+    assert page.startswith(f"# {nodes.NODE_DISPLAY_NAME_MAPPINGS[name]}\n")
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_the_pictures_of_a_help_page_exist(name: str) -> None:
+    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    pictures = [part.split(")")[0] for part in page.split("](")[1:]]
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / "web" / "docs" / picture).is_file(), picture
+
+
+@pytest.mark.parametrize("name", BUYING_NODES)
+def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> None:
+    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    table = ModelTable.load()
+    for spec in table.specs.values():
+        if not spec.living:
+            continue
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
+        wanted = {f"${price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
+        told = {word.rstrip(",") for word in row.split() if word.startswith("$")}
+        assert told == wanted, spec.name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_covers_every_node_and_nothing_else(language: str) -> None:
+    texts = load(ROOT / "locales" / language / "nodeDefs.json")
+    assert set(texts) == set(NODES)
+    for name in NODES:
+        node = nodes.NODE_CLASS_MAPPINGS[name]
+        assert set(texts[name].get("inputs", {})) == set(inputs_of(name)), name
+        assert set(texts[name]["outputs"]) == {str(slot) for slot in range(len(node.RETURN_TYPES))}, name
+
+
+def test_english_gives_the_camera_plain_words_for_every_axis() -> None:
+    texts = load(ROOT / "locales" / "en" / "nodeDefs.json")
+    assert set(texts) == {"KlingTakesCameraControls"}
+    assert set(texts["KlingTakesCameraControls"]["inputs"]) == set(inputs_of("KlingTakesCameraControls"))
+
+
+@pytest.mark.parametrize(
+    ("widgets", "text"),
+    [
+        (
+            {"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "5", "sound": "off"},
+            "1.5 units ($0.21)",
+        ),
+        ({"model_name": "kling-v3", "mode": "pro", "sound": "on"}, "1.2 units ($0.17) a second"),
+        ({"model_name": "kling-v9", "mode": "std", "duration": "5"}, ""),
+        ({"model_name": "kling-v2-5-turbo", "mode": "4k", "duration": "5"}, ""),
+        ({"model_name": "kling-v2-5-turbo", "mode": "fast", "duration": "5"}, ""),
+        ({"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "long"}, ""),
+    ],
+)
+def test_the_badge_shows_the_price_of_the_widgets_or_nothing(widgets: dict[str, str], text: str) -> None:
+    assert badge.text_of_price(widgets, ModelTable.load()) == text
