@@ -12,7 +12,7 @@ import enum
 import json
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,14 +20,17 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
 from . import errors
 from .outcomes import error_of_answer, error_of_exception
 from .polling import Schedule, backoff, obeyed_retry_after
+from .proxies import proxy_for
 from .session import open_session
 
 Req = TypeVar("Req", bound=BaseModel)
 Resp = TypeVar("Resp", bound=BaseModel)
+T = TypeVar("T")
 
 #: bytes; an answer of the API is a few kB, so more than this is not one
 ANSWER_LIMIT = 8 * 1024 * 1024
@@ -147,13 +150,17 @@ class SynchronousOperation(Generic[Req, Resp]):
         headers = {**connection.credential.headers(connection.clock.time()), **self.extra_headers}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        trouble: errors.ApiError | None = None
         try:
-            status, raw, answer_headers = await asyncio.wait_for(
-                self._exchange(headers, None if body is None else body.encode()), connection.limits.whole
+            status, raw, answer_headers = await within(
+                connection.limits.whole, self._exchange(headers, None if body is None else body.encode())
             )
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            # The text of aiohttp's exceptions can hold the address with its query, so only the type is told.
-            raise error_of_exception(error, connection.host) from None
+            trouble = error_of_exception(error, connection.host)
+        if trouble is not None:
+            # Raised outside the handler: aiohttp's exceptions can hold the headers, and with them the
+            # key, and would hang on ours as its context.
+            raise trouble
         return self._read(status, raw, answer_headers)
 
     async def _exchange(
@@ -168,6 +175,7 @@ class SynchronousOperation(Generic[Req, Resp]):
                 params=dict(self.endpoint.query) or None,
                 data=body,
                 headers=headers,
+                proxy=proxy_for(URL(self.connection.base_url)),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
             ) as answer,
@@ -202,6 +210,26 @@ class SynchronousOperation(Generic[Req, Resp]):
                 http_status=status,
                 body=raw[:2000].decode("utf-8", "replace"),
             ) from None
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; raises asyncio.TimeoutError after ``seconds``.
+
+    ``asyncio.wait_for`` loses a cancel that comes together with the result (before Python 3.12), and a run
+    whose cancel is lost goes on against the user's will.
+    """
+    job = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({job}, timeout=seconds)
+        if not job.done():
+            raise asyncio.TimeoutError
+        return job.result()
+    finally:
+        if not job.done():
+            job.cancel()
+            await asyncio.wait({job})
+        if not job.cancelled():
+            job.exception()  # looked at, so that asyncio does not report it as forgotten
 
 
 def parse_json(raw: bytes) -> object:

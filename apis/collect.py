@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: days that Kling keeps a video (Kling docs, 2026-09-20)
 KEPT_DAYS = 30
+#: HTTP statuses with which a CDN says that a link no longer works
+LINK_IS_DEAD = (401, 403, 404, 410)
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,14 @@ class Follower:
                     task.videos[0].url,
                     target,
                     refresh=fresh_link,
-                    api_is_loopback=self.studio.practice,
+                    api_is_loopback=self.studio.on_this_computer,
                     progress=progress,
                     sleep=self.studio.clock.sleep,
                 )
         except errors.DownloadFailed as error:
             made_at = task.updated_at or task.created_at
-            if made_at is not None and self.studio.clock.time() - made_at > KEPT_DAYS * 86400:
+            old = made_at is not None and self.studio.clock.time() - made_at > KEPT_DAYS * 86400
+            if old and error.http_status in LINK_IS_DEAD:
                 raise _gone(task.task_id, "its link no longer works") from None
             error.task_id = error.task_id or task.task_id
             raise

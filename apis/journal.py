@@ -408,6 +408,13 @@ def shared_journal(path: Path) -> Journal:
         return _journals.setdefault(path, Journal(path))
 
 
+def close_journals() -> None:
+    """Let go of every shared journal; the next use opens its own again."""
+    with _journals_lock:
+        while _journals:
+            _journals.popitem()[1].close()
+
+
 #: Every create that was or may have been carried out counts, except the row about to be written itself.
 _SPENT = """
     SELECT COALESCE(SUM(CASE WHEN deducted_units IS NOT NULL AND estimated_units > 0

@@ -28,7 +28,9 @@ _sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakr
 async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     """The running loop's session; the last one to leave closes it.
 
-    It takes proxies from the environment, keeps no cookies and sends no header that the caller did not give.
+    It keeps no cookies and sends no header that the caller did not give. Proxies of the environment are named
+    with each request: aiohttp's own ``trust_env`` would also read the user's netrc file, which can put
+    another password in the key's place.
     """
     loop = asyncio.get_running_loop()
     shared = _sessions.get(loop)
@@ -38,7 +40,6 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
-                trust_env=True,
             )
         )
         _sessions[loop] = shared

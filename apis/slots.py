@@ -8,7 +8,6 @@ node that comes later goes behind them, so that every node gets its turn.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -51,17 +50,17 @@ class SlotLine:
         self._freed.set()
 
     async def pause(self, seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]]) -> None:
-        """Wait ``seconds``, or until a task of ours ends."""
-        self._freed.clear()
+        """Wait ``seconds``, or until a task of ours ends; one that ended just before counts too."""
         sleeper = asyncio.ensure_future(sleep(seconds))
         waker = asyncio.ensure_future(self._freed.wait())
         try:
             await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+            self._freed.clear()
         finally:
+            # Awaiting the two one by one would take a cancel of ours for one of theirs, and lose it.
             for task in (sleeper, waker):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.wait({sleeper, waker})
 
 
 _lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], SlotLine]] = (

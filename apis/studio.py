@@ -24,7 +24,7 @@ from .kling.responses import KlingTask
 from .paid_task import PaidTask
 from .polling import POLL_CEILING, POLL_FLOOR
 from .session import open_session
-from .settings import Settings
+from .settings import Settings, is_loopback
 from .status import Reporter, Status
 from .tasks_api import TasksApi
 
@@ -87,8 +87,13 @@ class Studio:
 
     @property
     def practice(self) -> bool:
-        """Whether the money is a simulator's: the API is on this computer."""
-        return urlsplit(self.settings.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        """Whether the money is a simulator's."""
+        return self.settings.backend == "simulator"
+
+    @property
+    def on_this_computer(self) -> bool:
+        """Whether the API is on loopback, so that links to loopback are no surprise."""
+        return is_loopback(urlsplit(self.settings.base_url).hostname)
 
     async def take(
         self,

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..apis.collect import Delivered
 from ..apis.errors import CredentialsError
-from ..apis.journal import Journal
 from ..apis.kling import camera, dialects, price, rules
 from ..apis.kling.models import Dialect, Limits, ModelTable
 from ..apis.kling.requests import VideoRequest
 from ..apis.settings import Settings, load_settings
 from ..apis.studio import Studio
 from . import host, practice
-
-#: one record of paid takes for each user folder, open as long as the process runs
-_journals: dict[Path, Journal] = {}
 
 
 @dataclass(frozen=True)
@@ -50,15 +45,7 @@ async def open_studio(table: ModelTable, comfy_token: str | None, comfy_api_key:
         comfy_api_base=host.comfy_api_base(),
         simulator_url=simulator_url,
     )
-    path = settings.user_dir / "journal.sqlite3"
-    journal = _journals.setdefault(path, Journal(path))
-    return Account(settings, Studio(settings, table, journal))
-
-
-def close_journals() -> None:
-    """Let go of every record of paid takes; the next run opens its own again."""
-    while _journals:
-        _journals.popitem()[1].close()
+    return Account(settings, Studio(settings, table))
 
 
 def dialect_of(model_name: str, table: ModelTable, account: Account) -> Dialect | None:

@@ -292,3 +292,51 @@ async def test_a_prefix_in_the_base_url_is_kept(tmp_path: Path) -> None:
     async with server(handler) as url:
         await post(url + "/gateway/kling").execute()
     assert seen == ["/gateway/kling/v1/thing"]
+
+
+async def test_an_error_carries_no_exception_that_holds_the_key(canary: str) -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 what 200\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await post(f"http://127.0.0.1:{port}", canary).execute()
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+async def test_a_netrc_file_neither_breaks_nor_replaces_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\ndefault login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seen: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.json_response({"code": 0})
+
+    async with server(handler) as url:
+        await post(url).execute()
+    assert seen == ["Bearer k"]
+
+
+async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(str(request.url))
+        return web.json_response({"code": 0})
+
+    async with server(handler) as url:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, url)
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("NO_PROXY", "")
+        await post("http://kling.invalid").execute()
+    assert seen == ["http://kling.invalid/v1/thing"]

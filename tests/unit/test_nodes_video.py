@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from kling_takes import nodes
-from kling_takes.apis import errors
+from kling_takes.apis import errors, journal
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.studio import Policy, Studio
 from kling_takes.nodes import base, host, practice, studio
@@ -89,7 +89,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(host, "send_progress", lambda fraction, node_id: stage.progress.append(fraction))
     monkeypatch.setattr(host, "video_from_file", lambda path: path)
     yield stage
-    studio.close_journals()
+    journal.close_journals()
     host.NodeReporter.boards.clear()
 
 
@@ -252,7 +252,7 @@ async def test_a_key_and_an_address_set_later_need_no_restart(
 
 async def test_the_key_is_in_no_text_and_in_no_file(stage: Stage, kling: Any, canary: str) -> None:
     await nodes.KlingTextToVideoNode().api_call(**WORDS)
-    studio.close_journals()
+    journal.close_journals()
     assert canary not in "\n".join(stage.texts)
     for file in stage.folder.rglob("*"):
         assert not file.is_file() or canary.encode() not in file.read_bytes(), file
