@@ -1,7 +1,9 @@
 """What Kling answers, in both dialects, and the one task that the rest of the pack sees.
 
 Statuses are open strings: an unknown one means "not finished yet", none at all is an error. Kling adds
-fields every few months, so unknown ones are kept and not refused.
+fields every few months, so unknown ones are kept and not refused. Only what identifies a task, its status
+and its videos must have the right form: a time or an amount in a new form is unknown, and no reason to
+lose a video that is paid for.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from .schema import Open
 
@@ -28,10 +30,12 @@ class Envelope(Open):
     request_id: str | None = None
     data: Any = None
 
-    @field_validator("message", mode="before")
+    @field_validator("message", "request_id", mode="before")
     @classmethod
-    def _no_message(cls, value: Any) -> Any:
-        return "" if value is None else value
+    def _as_text(cls, value: Any, info: ValidationInfo) -> str | None:
+        if value is None:
+            return "" if info.field_name == "message" else None
+        return str(value)
 
 
 class Phase(Enum):
@@ -84,10 +88,10 @@ class KlingTask:
 
 
 class LegacyVideo(Open):
-    id: str | None = None
+    id: Any = None
     url: str | None = None
-    watermark_url: str | None = None
-    duration: str | int | float | None = None
+    watermark_url: Any = None
+    duration: Any = None
 
 
 class LegacyResult(Open):
@@ -103,12 +107,12 @@ class LegacyTask(Open):
 
     task_id: str | int | None = None
     task_status: str | None = None
-    task_status_msg: str | None = None
+    task_status_msg: Any = None
     task_info: LegacyTaskInfo | None = None
     task_result: LegacyResult | None = None
-    final_unit_deduction: str | int | float | None = None
-    created_at: float | None = None
-    updated_at: float | None = None
+    final_unit_deduction: Any = None
+    created_at: Any = None
+    updated_at: Any = None
 
 
 class LegacyReply(Envelope):
@@ -124,16 +128,10 @@ class LegacyReply(Envelope):
 
 class StandardOutput(Open):
     type: str | None = None
-    id: str | None = None
+    id: Any = None
     url: str | None = None
-    watermark_url: str | None = None
-    duration: str | int | float | None = None
-
-
-class StandardBilling(Open):
-    charge_type: str | None = None
-    amount: str | int | float | None = None
-    package_type: str | None = None
+    watermark_url: Any = None
+    duration: Any = None
 
 
 class StandardTask(Open):
@@ -141,12 +139,12 @@ class StandardTask(Open):
 
     id: str | int | None = None
     status: str | None = None
-    message: str | None = None
+    message: Any = None
     external_id: str | None = None
-    create_time: float | None = None
-    update_time: float | None = None
+    create_time: Any = None
+    update_time: Any = None
     outputs: list[StandardOutput] | None = None
-    billing: list[StandardBilling] | None = None
+    billing: Any = None
 
 
 class StandardReply(Envelope):
@@ -169,7 +167,7 @@ def legacy_task(task: LegacyTask) -> KlingTask:
         task_id=_required(task.task_id, "id"),
         external_task_id=(task.task_info.external_task_id if task.task_info else None) or None,
         status=_required(task.task_status, "status"),
-        message=task.task_status_msg or "",
+        message=_text(task.task_status_msg),
         created_at=_unix_seconds(task.created_at),
         updated_at=_unix_seconds(task.updated_at),
         videos=_videos(videos),
@@ -179,21 +177,15 @@ def legacy_task(task: LegacyTask) -> KlingTask:
 
 def standard_task(task: StandardTask) -> KlingTask:
     """The one task from a record of the new standard; ValueError where it has no id or no status."""
-    units = [
-        _number(entry.amount)
-        for entry in task.billing or []
-        if entry.charge_type == "unit" and entry.package_type in (None, "video")
-    ]
-    known = [amount for amount in units if amount is not None]
     return KlingTask(
         task_id=_required(task.id, "id"),
         external_task_id=task.external_id or None,
         status=_required(task.status, "status"),
-        message=task.message or "",
+        message=_text(task.message),
         created_at=_unix_seconds(task.create_time),
         updated_at=_unix_seconds(task.update_time),
         videos=_videos(output for output in task.outputs or [] if output.type in (None, "video")),
-        deducted_units=sum(known) if known else None,
+        deducted_units=_billed_units(task.billing),
     )
 
 
@@ -218,23 +210,40 @@ def _required(value: str | int | None, name: str) -> str:
 def _videos(found: Iterable[LegacyVideo | StandardOutput]) -> tuple[KlingVideo, ...]:
     return tuple(
         KlingVideo(
-            id=video.id or "",
+            id=_text(video.id),
             url=video.url,
-            watermark_url=video.watermark_url or "",
-            duration="" if video.duration is None else str(video.duration),
+            watermark_url=_text(video.watermark_url),
+            duration=_text(video.duration),
         )
         for video in found
         if video.url
     )
 
 
-def _unix_seconds(milliseconds: float | None) -> float | None:
-    return milliseconds / 1000 if milliseconds else None
+def _billed_units(billing: Any) -> float | None:
+    """The video units among the entries `{charge_type, amount, package_type}`, or None without any."""
+    entries = [entry for entry in billing if isinstance(entry, dict)] if isinstance(billing, list) else []
+    amounts = [
+        _number(entry.get("amount"))
+        for entry in entries
+        if entry.get("charge_type") == "unit" and entry.get("package_type") in (None, "video")
+    ]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
 
 
-def _number(value: str | int | float | None) -> float | None:
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _unix_seconds(milliseconds: Any) -> float | None:
+    found = _number(milliseconds)
+    return found / 1000 if found else None
+
+
+def _number(value: Any) -> float | None:
     try:
-        number = float(value) if value is not None else math.nan
-    except ValueError:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -282,3 +282,33 @@ def test_a_miss_and_a_duplicate_are_told_by_their_text(
 ) -> None:
     assert is_not_found(code, message) is missing
     assert is_already_exists(code, message) is exists
+
+
+@pytest.mark.parametrize("odd", [{}, [], "soon", "2026-11-22T10:00:00Z", 10**400, True, None])
+def test_an_odd_time_or_amount_does_not_lose_a_paid_video(odd: Any) -> None:
+    video = {"url": "https://x/y.mp4", "id": odd, "watermark_url": odd, "duration": odd}
+    one = LEGACY.task(
+        legacy(
+            {
+                "task_id": "1",
+                "task_status": "succeed",
+                "task_status_msg": odd,
+                "task_result": {"videos": [video]},
+                "final_unit_deduction": odd,
+                "created_at": odd,
+                "updated_at": odd,
+            },
+            request_id=odd,
+        )
+    )
+    record = {"id": "1", "status": "succeeded", "message": odd, "outputs": [{**video, "type": "video"}]}
+    two = STANDARD.task(standard({**record, "create_time": odd, "billing": [odd, {"amount": odd}]}))
+    assert one is not None
+    assert two is not None
+    assert one.videos == two.videos
+    assert one.videos[0].url == "https://x/y.mp4"
+
+
+def test_an_answer_without_words_is_an_answer() -> None:
+    reply = Envelope.model_validate({"code": 5000, "message": None, "request_id": 7})
+    assert (reply.message, reply.request_id) == ("", "7")
