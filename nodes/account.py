@@ -81,11 +81,11 @@ class KlingTakesRecover:
 
         Raises NotFound when Kling has no such task.
         """
-        problem = problem_of_id(task_id)
-        if problem:
-            raise InvalidInput(problem, widget="task_id")
 
         async def work() -> tuple[Any, str, str, str, str]:
+            problem = problem_of_id(task_id)
+            if problem:
+                raise InvalidInput(problem, widget="task_id")
             with host.NodeReporter(unique_id) as reporter:
                 account = await studio.open_studio(model_table(), auth_token, comfy_api_key)
                 reporter.mark = account.mark

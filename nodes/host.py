@@ -89,6 +89,10 @@ async def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
     ``work`` is cancelled and gets half a second to write down where it stands; slower cleaning up does not
     keep the user waiting. Raises ComfyUI's interrupt exception on Cancel. A CancelledError that comes from
     outside (another node of the graph failed) is passed on to ``work`` and then raised.
+
+    An error of a node that ends in its very first step is recorded by ComfyUI with all its inputs, the
+    Comfy.org token among them, and can then be read in the history. So ``work`` always runs as a task of its
+    own: ComfyUI records no inputs for a node that it had to wait for.
     """
     if interrupted():
         work.close()
