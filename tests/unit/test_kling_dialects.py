@@ -141,11 +141,9 @@ def test_a_setting_kling_would_take_wrongly_cannot_leave(settings: dict[str, Any
         StandardSettings.model_validate(settings)
 
 
-@pytest.mark.parametrize("name", sorted(TABLE.specs))
+@pytest.mark.parametrize("name", [name for name, spec in TABLE.specs.items() if "standard" in spec.dialects])
 def test_only_the_settings_that_a_model_documents_are_sent(name: str) -> None:
     spec = TABLE.specs[name]
-    if "standard" not in spec.dialects:
-        pytest.skip("not in the new standard")
     sound = "on" if spec.sound_always else None
     text = KlingText2VideoRequest(prompt="x", model_name=name, sound=sound)
     image = KlingImage2VideoRequest(prompt="x", image=START, model_name=name, sound=sound)
