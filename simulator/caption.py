@@ -24,6 +24,7 @@ _WIDE_FONTS = (
     "NotoSansCJK-Regular.ttc",
     "msyh.ttc",
     "PingFang.ttc",
+    "arial.ttf",
     "Hiragino Sans GB.ttc",
     "DejaVuSans.ttf",
 )

@@ -55,14 +55,15 @@ class Painting:
 
     def frame(self, moment: float, view: View) -> Image.Image:
         """Return the picture of that moment (0..1) and view."""
-        if view.roll == 0 and view.scale == 1.0:
-            frame = self._compose(view, self._size, self._margin)
-        else:
-            # Rolling and zooming alone leave the layers where they are, so they are composed once.
-            place = View(x=view.x, y=view.y, parallax=view.parallax)
-            if self._laid[0] != place:
-                self._laid = place, self._compose(place, self._whole, (0, 0))
-            frame = turned(self._laid[1], self._size, view)
+        # Rolling and zooming alone leave the layers where they are, so those are composed once.
+        place = View(x=view.x, y=view.y, parallax=view.parallax)
+        if self._laid[0] != place or (view.roll and self._laid[1].size == self._size):
+            # Only a rolled view looks over the edges of an upright one.
+            room = (self._whole, (0, 0)) if view.roll else (self._size, self._margin)
+            self._laid = place, self._compose(place, *room)
+        laid = self._laid[1]
+        upright = view.roll == 0 and view.scale == 1.0 and laid.size == self._size
+        frame = laid.copy() if upright else turned(laid, self._size, view)
         self._draw_sparks(frame, moment)
         return frame
 

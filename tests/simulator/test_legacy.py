@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
+
+from kling_takes.simulator.desk import LARGE
 
 T2V = "/v1/videos/text2video"
 I2V = "/v1/videos/image2video"
@@ -186,6 +193,16 @@ async def test_a_picture_by_address_fails_like_one_that_kling_cannot_fetch(bench
 async def test_ignored_fields_are_counted(bench):
     await bench.made(cfg_scale=0.7, seed=3, camera_control={"type": "down_back"})
     assert bench.state.ignored_fields == {"cfg_scale": 1, "seed": 1, "camera_control": 1}
+
+
+async def test_a_large_picture_is_taken_too(bench):
+    rng = np.random.default_rng(1)
+    target = io.BytesIO()
+    Image.fromarray(rng.integers(0, 255, (600, 600, 3), np.uint8)).save(target, "PNG")
+    image = base64.b64encode(target.getvalue()).decode()
+    assert len(image) > LARGE
+    assert await bench.made(I2V, image=image)
+    assert (await bench.create(I2V, image=image, prompt=""))[0] == 400
 
 
 async def test_requests_are_recorded_without_key_and_media(bench, picture):

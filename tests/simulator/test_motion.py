@@ -130,6 +130,15 @@ def test_a_travelling_camera_moves_near_hills_more_than_the_sky():
     assert np.abs(moved - turned_away).mean() > 1
 
 
+def test_a_rolled_view_after_an_upright_one_has_the_room_it_needs():
+    painting = Painting("words", (96, 54))
+    painting._sparks = painting._sparks[:0]
+    upright = np.asarray(painting.frame(0.0, View()))
+    assert np.asarray(painting.frame(0.0, View(roll=35))).max(axis=2).min() > 0
+    again = np.asarray(painting.frame(0.0, View()))
+    assert np.abs(again.astype(np.int16) - upright).mean() < 2
+
+
 def test_no_move_looks_over_the_edge_of_the_scene():
     painting = Painting("words", (96, 54))
     painting._sparks = painting._sparks[:0]
