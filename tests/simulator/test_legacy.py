@@ -198,7 +198,7 @@ async def test_ignored_fields_are_counted(bench):
 async def test_a_large_picture_is_taken_too(bench):
     rng = np.random.default_rng(1)
     target = io.BytesIO()
-    Image.fromarray(rng.integers(0, 255, (600, 600, 3), np.uint8)).save(target, "PNG")
+    Image.fromarray(rng.integers(0, 255, (400, 400, 3), np.uint8)).save(target, "PNG")
     image = base64.b64encode(target.getvalue()).decode()
     assert len(image) > LARGE
     assert await bench.made(I2V, image=image)
