@@ -35,6 +35,11 @@ T = TypeVar("T")
 #: bytes; an answer of the API is a few kB, so more than this is not one
 ANSWER_LIMIT = 8 * 1024 * 1024
 
+#: seconds after its submission in which a task may not be visible yet
+NEWBORN = 60.0
+#: reads in a row that something on the way may refuse before it is believed
+REFUSED_READS = 5
+
 
 class HttpMethod(str, enum.Enum):
     """The two methods that Kling's API uses."""
@@ -272,6 +277,15 @@ def retry_after_of(headers: Mapping[str, str], now: float) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
+def _is_passing(error: errors.ApiError, failures: int, age: float) -> bool:
+    """Whether a read that failed for the n-th time in a row is worth repeating; ``age`` of the task in s."""
+    if isinstance(error, errors.NotFound):
+        return age < NEWBORN
+    if isinstance(error, errors.Refused):
+        return error.code is None and error.http_status != 401 and failures < REFUSED_READS
+    return isinstance(error, errors.NeverDelivered | errors.Paced | errors.OutcomeUnknown)
+
+
 class PollingOperation(Generic[Resp]):
     """Ask until a task has ended.
 
@@ -312,7 +326,9 @@ class PollingOperation(Generic[Resp]):
     async def execute(self) -> Resp:
         """The answer that says the task is complete.
 
-        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline.
+        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. So is a
+        task that Kling does not show yet, for NEWBORN seconds, and a refusal without a code of Kling's, which
+        comes from something on the way, REFUSED_READS times in a row.
         Raises TaskFailed, StillRunning at the deadline, NotFound, AuthenticationFailed and other refusals.
         """
         clock = self.connection.clock
@@ -322,8 +338,12 @@ class PollingOperation(Generic[Resp]):
             asked = 0.0
             try:
                 reply = await SynchronousOperation(self.endpoint, None, self.connection).execute()
-            except (errors.NeverDelivered, errors.Paced, errors.OutcomeUnknown) as error:
+                status = self.status_extractor(reply)
+            except errors.ApiError as error:
                 failures += 1
+                age = self.elapsed + clock.monotonic() - begun
+                if not _is_passing(error, failures, age):
+                    raise
                 asked = backoff(failures, jitter=random.random())
                 if isinstance(error, errors.Paced):
                     asked = obeyed_retry_after(error.retry_after, asked)
@@ -331,14 +351,14 @@ class PollingOperation(Generic[Resp]):
                     self.on_trouble(error)
             else:
                 failures = 0
-                status = self.status_extractor(reply)
                 if status is None:
                     raise errors.ApiError("Kling answered without the task's status.", task_id=self.task_id)
                 if self.on_answer is not None:
                     self.on_answer(reply)
-                if status.lower() in self.completed:
+                status = status.strip().lower()
+                if status in self.completed:
                     return reply
-                if status.lower() in self.failed:
+                if status in self.failed:
                     raise errors.TaskFailed(self.failure_extractor(reply), task_id=self.task_id)
             waited = clock.monotonic() - begun
             pause = max(asked, self.schedule.delay(self.elapsed + waited)) if not failures else asked

@@ -257,6 +257,31 @@ async def test_the_deadline_is_kept_and_named() -> None:
     assert clock.now - BentClock().now <= 120
 
 
+async def test_a_newborn_task_may_be_invisible_for_a_while_and_an_old_one_not() -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        answer = {"code": 1201, "message": "Task not found by id/external id: 1"}
+        return web.json_response(answer, status=400)
+
+    for elapsed, patience in ((0.0, 60.0), (1000.0, 0.0)):
+        clock = BentClock()
+        async with server(handler) as url:
+            with pytest.raises(errors.NotFound):
+                await polling(url, clock, elapsed=elapsed).execute()
+        assert clock.now - BentClock().now >= patience
+
+
+@pytest.mark.parametrize(("times", "survives"), [(4, True), (5, False)])
+async def test_a_refusal_from_something_on_the_way_is_not_believed_at_once(
+    times: int, survives: bool
+) -> None:
+    async with server(statuses(*[403] * times, "succeed")) as url:
+        if survives:
+            await polling(url, BentClock()).execute()
+        else:
+            with pytest.raises(errors.AccountRefused):
+                await polling(url, BentClock()).execute()
+
+
 async def test_a_refused_read_ends_the_polling() -> None:
     async with server(statuses(401)) as url:
         with pytest.raises(errors.AuthenticationFailed):
