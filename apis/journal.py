@@ -364,9 +364,19 @@ class Journal:
             row_id, ("submitted", "succeeded", "delivered"), "state = 'delivered', delivered_at = ?", now
         )
 
-    def refused(self, row_id: int, reason: str) -> None:
-        """Kling made nothing; the same id may be used again."""
-        self._set(row_id, OPEN_STATES, "state = 'refused', failure = ?", reason[:500])
+    def refused(self, row_id: int, reason: str, *, sends: int | None = None) -> None:
+        """Kling made nothing; the same id may be used again.
+
+        ``sends``: how many creates the caller knows of. Where another process has sent one more since, its
+        outcome is not ours to say, and the row stays as it is.
+        """
+        self._set(
+            row_id,
+            OPEN_STATES,
+            "state = CASE WHEN sends = COALESCE(?, sends) THEN 'refused' ELSE state END, failure = ?",
+            sends,
+            reason[:500],
+        )
 
     def told(self, row_id: int, reason: str) -> None:
         """The user was told that a create may have been carried out and can't be looked up."""

@@ -142,6 +142,9 @@ class PaidTask:
             return await self._record(row, found, by_this_run=False, adopted=row.sends == 1)
         if row.state not in OPEN_STATES:
             return _Bought(row, None, by_this_run=False)  # another process was faster with the same row
+        if external_id is None and row.sends > 1 + (open_row.sends if open_row is not None else 0):
+            # Another process has begun to send since we looked, and no lookup can tell what came of it.
+            raise await self._told(row, "Another process is buying this take at this moment.")
         return await self._submit(row, external_id)
 
     async def _prepare(self, purchase: Purchase, limit: float | None) -> Row:
@@ -191,7 +194,7 @@ class PaidTask:
         except (errors.NeverDelivered, errors.Paced, errors.Refused) as error:
             if send.doubts == 0:
                 # No create under this id can have been carried out, so none is left to be collected.
-                await journal.call(journal.refused, row.row_id, error.message)
+                await journal.call(journal.refused, row.row_id, error.message, sends=row.sends)
             raise
 
     async def _create(self, row: Row, external_id: str | None) -> KlingTask:
@@ -235,9 +238,7 @@ class PaidTask:
         send.doubts += 1
         send.doubtful_now = True
         if external_id is None:
-            journal = self.studio.journal
-            await journal.call(journal.told, row.row_id, error.message)
-            raise errors.OutcomeUnknown(f"{error.message} {_PROXY_DOUBT}", code=error.code) from None
+            raise await self._told(row, error.message, error.code) from None
         self.status.show("The reply was lost. Looking whether Kling has the task")
         for pause in self.studio.policy.lookup_delays:
             await self.studio.clock.sleep(pause)
@@ -262,10 +263,14 @@ class PaidTask:
             self.status.show("Looking whether an earlier run bought this take")
             return await self._find(external_id)
         if row.state == "prepared":
-            journal = self.studio.journal
-            await journal.call(journal.told, row.row_id, "an earlier run did not learn the outcome")
-            raise errors.OutcomeUnknown(f"An earlier run of this take was cut off. {_PROXY_DOUBT}")
+            raise await self._told(row, "An earlier run of this take was cut off.")
         return None
+
+    async def _told(self, row: Row, why: str, code: int | None = None) -> errors.OutcomeUnknown:
+        """The error for a doubt that can't be looked up; from here on the user is the one to send again."""
+        journal = self.studio.journal
+        await journal.call(journal.told, row.row_id, why)
+        return errors.OutcomeUnknown(f"{why} {_PROXY_DOUBT}", code=code)
 
     async def _find(self, external_id: str) -> KlingTask | None:
         """The task under our id; None only where Kling has said that it has none.

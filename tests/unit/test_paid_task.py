@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kling_takes.apis import errors
+from kling_takes.apis import errors, paid_task
+from kling_takes.apis.client import within
+from kling_takes.apis.journal import OPEN_STATES, Journal, Purchase, Row
+from kling_takes.apis.settings import load_settings
+from kling_takes.apis.slots import SlotLine
 from kling_takes.apis.take import external_task_id
 from kling_takes.simulator.faults import Fault
 from kling_takes.tests.stage import Listener, stage
@@ -124,11 +129,16 @@ async def test_an_empty_journal_pays_nothing_again(tmp_path: Path) -> None:
         assert len(s.committed) == 1
 
 
-async def test_two_machines_that_buy_the_same_take_at_once_pay_once(tmp_path: Path) -> None:
+async def test_two_machines_that_buy_the_same_take_at_once_pay_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two machines share no lock, so neither do they here.
+    monkeypatch.setattr(paid_task, "take_lock", lambda _account, _take: asyncio.Lock())
     async with stage(tmp_path) as s:
         both = await asyncio.gather(s.take(s.studio(s.journal("one"))), s.take(s.studio(s.journal("two"))))
         assert len(s.committed) == 1
         assert {each.task_id for each in both} == {s.committed[0].id}
+        assert s.state.creates_received == 2
 
 
 async def test_two_nodes_with_the_same_take_share_one_purchase(tmp_path: Path) -> None:
@@ -318,6 +328,73 @@ async def test_the_journal_and_the_files_hold_no_key(tmp_path: Path, canary: str
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert canary.encode() not in file.read_bytes()
+
+
+class TwinAhead(Journal):
+    """A journal into which another process writes the same purchase just before us."""
+
+    def prepare(self, purchase: Purchase, **named: Any) -> Row:
+        super().prepare(purchase, **named)
+        return super().prepare(purchase, **named)
+
+
+class TwinBehind(Journal):
+    """A journal into which another process writes the same purchase just after us."""
+
+    def prepare(self, purchase: Purchase, **named: Any) -> Row:
+        row = super().prepare(purchase, **named)
+        super().prepare(purchase, **named)
+        return row
+
+
+async def test_of_two_processes_with_the_same_take_at_comfy_org_only_one_sends(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        settings = load_settings(
+            {}, tmp_path / "user", comfy_token="practice-comfy-token", comfy_api_base=s.url
+        )
+        with pytest.raises(errors.OutcomeUnknown, match="Another process"):
+            await s.take(s.studio(TwinAhead(tmp_path / "twins.sqlite3"), settings=settings))
+        assert s.state.creates_received == 0
+
+
+async def test_a_refusal_says_nothing_about_the_create_of_another_process(tmp_path: Path) -> None:
+    async with stage(tmp_path, refuse_code=1102) as s:
+        journal = TwinBehind(tmp_path / "twins.sqlite3")
+        studio = s.studio(journal)
+        with pytest.raises(errors.AccountRefused) as caught:
+            await s.take(studio)
+        assert caught.value.code == 1102
+        external_id = s.state.requests[0].body_json_without_media["external_task_id"]
+        row = journal.find_task(studio.settings.account, external_id)
+        assert row is not None
+        assert row.state in OPEN_STATES
+
+
+async def test_a_cancel_that_comes_together_with_the_answer_is_not_lost() -> None:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def work() -> str:
+        return await answer
+
+    run = asyncio.ensure_future(within(60, work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    answer.set_result("made")
+    await asyncio.sleep(0)  # the inner task has its result, the run has not yet heard of it
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+
+async def test_a_run_cancelled_at_any_turn_of_a_pause_in_line_ends() -> None:
+    for turns in range(8):
+        line = SlotLine()
+        run = asyncio.ensure_future(line.pause(0.0, asyncio.sleep))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if run.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await run
 
 
 async def test_the_id_depends_on_the_take_the_attempt_and_the_scope_only() -> None:
