@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ..apis.errors import InvalidInput
-from ..apis.kling import dialects
-from . import host, studio
+from . import host
 from .base import ABSENT, CATEGORY, HIDDEN, KlingNodeBase, model_table
 from .inputs import model_field_to_node_input
 
@@ -30,7 +29,6 @@ class Recovery(BaseModel):
         default=ANY_PRODUCT,
         title="Product",
         description="What kind of task it is. auto looks for it everywhere and asks Kling a few times more.",
-        json_schema_extra={"options": [ANY_PRODUCT, *dialects.QUERY_PRODUCTS]},
     )
 
 
@@ -56,10 +54,13 @@ class KlingTakesRecover:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The id, and the kind of task if it is known."""
+        from ..apis.kling.dialects import QUERY_PRODUCTS
+
+        products = [ANY_PRODUCT, *QUERY_PRODUCTS]
         return {
             "required": {
                 "task_id": model_field_to_node_input("STRING", Recovery, "task_id"),
-                "product": model_field_to_node_input("COMBO", Recovery, "product"),
+                "product": model_field_to_node_input("COMBO", Recovery, "product", options=products),
             },
             "hidden": HIDDEN,
         }
@@ -81,6 +82,7 @@ class KlingTakesRecover:
 
         Raises NotFound when Kling has no such task.
         """
+        from . import studio
 
         async def work() -> tuple[Any, str, str, str, str]:
             problem = problem_of_id(task_id)
@@ -157,6 +159,7 @@ class KlingTakesAccount:
         unique_id: str | None = None,
     ) -> dict[str, Any]:
         """Give the packs as text and as JSON, and show the text on the node."""
+        from . import studio
 
         async def work() -> dict[str, Any]:
             account = await studio.open_studio(model_table(), auth_token, comfy_api_key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -22,9 +22,11 @@ from ..apis.kling.requests import (
     KlingText2VideoRequest,
     VideoRequest,
 )
-from ..apis.media import encode_image
-from . import host, studio
+from . import host
 from .inputs import model_field_to_node_input
+
+if TYPE_CHECKING:
+    from .studio import Account
 
 CATEGORY = "Kling Takes"
 
@@ -134,6 +136,8 @@ class KlingNodeBase:
         float32, 0..1, by the field they fill. Raises the errors of ``apis.errors``, and ComfyUI's interrupt
         within a second of Cancel.
         """
+        from . import studio  # what buys is loaded with the first take: ComfyUI's start does not wait for it
+
         given = {name: value for name, value in values.items() if value is not None}
 
         async def work() -> tuple[Any, str, str]:
@@ -165,9 +169,11 @@ class KlingNodeBase:
         given: Mapping[str, Any],
         frames: Mapping[str, Any],
         table: ModelTable,
-        account: studio.Account,
+        account: Account,
     ) -> VideoRequest:
         """The request, checked as a whole: linked values were not known before."""
+        from . import studio
+
         model_name = given.get("model_name", self.REQUEST.model_fields["model_name"].default)
         limits = studio.image_limits(model_name, table, account)
         pictures = {name: await encoded(name, frame, limits) for name, frame in frames.items()}
@@ -182,6 +188,8 @@ class KlingNodeBase:
 
 async def encoded(field: str, frame: Any, limits: Limits) -> KlingImage:
     """Encode an IMAGE off the event loop; raises InvalidInput naming the input that has to change."""
+    from ..apis.media import encode_image
+
     widget = WIDGET_OF_FRAME[field]
     try:
         return await asyncio.to_thread(encode_image, frame.cpu().numpy(), limits=limits)

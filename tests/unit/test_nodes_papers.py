@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ def test_an_example_uses_inputs_that_exist_and_passes_the_nodes_own_check(path: 
             asked = set(check.__code__.co_varnames[1 : check.__code__.co_argcount])
             values = {k: None if isinstance(v, list) else v for k, v in node["inputs"].items()}
             assert check(**{k: v for k, v in values.items() if k in asked}) is True, key
+
+
+def test_every_example_has_an_id_of_its_own_in_the_form_the_frontend_wants() -> None:
+    ids = [uuid.UUID(load(path)["id"]) for path in EXAMPLES]
+    assert len(set(ids)) == len(EXAMPLES)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
