@@ -15,8 +15,9 @@ import aiohttp
 import av
 import pytest
 import requests
+from aiohttp import web
 
-from kling_takes.simulator import SimulatorServer, State
+from kling_takes.simulator import SimulatorServer, State, create_app
 from kling_takes.simulator.__main__ import arguments, main, state_for
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.state import PRACTICE_KEY
@@ -77,6 +78,22 @@ async def test_close_ends_hanging_answers_and_unread_downloads_within_a_second()
         for reply in await asyncio.gather(*pending, return_exceptions=True):
             if isinstance(reply, aiohttp.ClientResponse):
                 reply.close()
+
+
+async def test_an_application_in_a_test_s_loop_ends_hanging_answers_without_its_runner_s_patience():
+    state = State(render="tiny", faults=[Fault("create", "hang", seconds=600)])
+    runner = web.AppRunner(create_app(state), access_log=None, shutdown_timeout=60)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        pending = asyncio.ensure_future(session.post(url + T2V, json=BODY))
+        while not state.creates_accepted:  # noqa: ASYNC110 - the simulator has no event for a test to wait on
+            await asyncio.sleep(0.005)
+        begun = time.monotonic()
+        await runner.cleanup()
+        assert time.monotonic() - begun < 1.0
+        (await pending).close()
 
 
 def test_a_drawing_does_not_hold_up_polls_and_goes_with_the_server():
