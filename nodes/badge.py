@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from pydantic import ValidationError
 
-from ..apis.kling import price
+from ..apis.kling import price, rules
 from ..apis.kling.models import ModelTable
 from ..apis.kling.requests import KlingText2VideoRequest
 from . import host
@@ -24,6 +24,9 @@ def text_of_price(widgets: Mapping[str, str], table: ModelTable) -> str:
     Without ``duration`` (the shots decide it) it is the price of one second.
     """
     known = {name: widgets[name] for name in PRICED_BY if widgets.get(name)}
+    spec = table.get(known.get("model_name", ""))
+    if spec is None or rules.check_widgets("text2video" if spec.text2video else "image2video", known, table):
+        return ""  # what can't be made has no price
     try:
         request = KlingText2VideoRequest.model_validate({"duration": "1", **known})
     except ValidationError:
