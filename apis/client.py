@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import io
 import json
 import random
 import time
@@ -178,7 +179,8 @@ class SynchronousOperation(Generic[Req, Resp]):
                 self.endpoint.method.value,
                 self.connection.base_url + self.endpoint.path,
                 params=dict(self.endpoint.query) or None,
-                data=body,
+                # A stream: aiohttp warns of bytes over 1 MiB, and two pictures are more.
+                data=None if body is None else io.BytesIO(body),
                 headers=headers,
                 proxy=proxy_for(URL(self.connection.base_url)),
                 allow_redirects=False,
@@ -326,9 +328,9 @@ class PollingOperation(Generic[Resp]):
     async def execute(self) -> Resp:
         """The answer that says the task is complete.
 
-        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. So is a
-        task that Kling does not show yet, for NEWBORN seconds, and a refusal without a code of Kling's, which
-        comes from something on the way, REFUSED_READS times in a row.
+        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. A task
+        that Kling does not show yet is asked for again for NEWBORN seconds. A refusal without a code of Kling's
+        comes from something on the way, and is believed after REFUSED_READS in a row.
         Raises TaskFailed, StillRunning at the deadline, NotFound, AuthenticationFailed and other refusals.
         """
         clock = self.connection.clock

@@ -365,3 +365,17 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("NO_PROXY", "")
         await post("http://kling.invalid").execute()
     assert seen == ["http://kling.invalid/v1/thing"]
+
+
+async def test_a_body_with_large_pictures_goes_out_whole() -> None:
+    seen: list[tuple[int, str | None]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        body = await request.json()
+        seen.append((len(body["prompt"]), request.headers.get("Content-Length")))
+        return web.json_response({"code": 0})
+
+    async with server(handler) as url:
+        large = Asked(prompt="x" * 20_000_000)
+        await SynchronousOperation(CREATE, large, connection(url)).execute()
+    assert seen == [(20_000_000, str(20_000_000 + len('{"prompt":""}')))]
