@@ -40,6 +40,9 @@ class Result:
     note: str = ""
 
 
+#: seconds; a check that takes longer hangs
+TOO_LONG = 900
+
 #: what runs now, so that a stopped dev.py can end it
 _running: set[subprocess.Popen[str]] = set()
 
@@ -48,7 +51,11 @@ def run_check(name: str, command: Sequence[str | Path], env: dict[str, str]) -> 
     """Run a check quietly and return how it ended."""
     begun = time.monotonic()
     with _process(command, env, stdin=subprocess.DEVNULL) as process:
-        text, _ = process.communicate()
+        try:
+            text, _ = process.communicate(timeout=TOO_LONG)
+        except subprocess.TimeoutExpired as hung:
+            said = (hung.output or b"").decode("utf-8", "replace")
+            return Result(name, False, TOO_LONG, said, f"did not end in {TOO_LONG} s")
     return Result(name, process.returncode == 0, time.monotonic() - begun, text)
 
 

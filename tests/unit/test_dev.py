@@ -306,3 +306,12 @@ def test_a_check_that_ends_badly_is_no_success() -> None:
     failed = checks.run_check("x", (sys.executable, "-c", "raise SystemExit('not fine')"), env)
     assert not failed.good
     assert "not fine" in failed.text
+
+
+def test_a_check_that_hangs_is_ended_and_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "TOO_LONG", 0.5)
+    code = "import time; print('so far', flush=True); time.sleep(60)"
+    hung = checks.run_check("x", (sys.executable, "-c", code), dict(os.environ))
+    assert not hung.good
+    assert "so far" in hung.text
+    assert "did not end" in hung.note

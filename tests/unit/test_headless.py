@@ -128,31 +128,29 @@ class FakeComfyUI:
 @contextlib.contextmanager
 def serving(fake: FakeComfyUI) -> Iterator[FakeComfyUI]:
     """Serve `fake` on a free port from a thread of its own."""
-    loop = asyncio.new_event_loop()
     ready = threading.Event()
-    runner = web.AppRunner(fake.app())
+    loop: list[asyncio.AbstractEventLoop] = []
+    done = asyncio.Event()
 
-    async def start() -> None:
+    async def live() -> None:
+        runner = web.AppRunner(fake.app())
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        fake.url = site.name if ":0" not in site.name else f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        loop.append(asyncio.get_running_loop())
         ready.set()
+        await done.wait()
+        await runner.cleanup()
 
-    def work() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=lambda: asyncio.run(live()))
     thread.start()
+    assert ready.wait(10)
     try:
-        assert ready.wait(10)
         yield fake
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop[0].call_soon_threadsafe(done.set)
         thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
