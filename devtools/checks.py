@@ -80,6 +80,8 @@ def _process(
         yield process
     finally:
         _end(process)
+        if process.stdout is not None:
+            process.stdout.close()
         _running.discard(process)
 
 
