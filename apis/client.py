@@ -328,9 +328,9 @@ class PollingOperation(Generic[Resp]):
     async def execute(self) -> Resp:
         """The answer that says the task is complete.
 
-        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. A task
-        that Kling does not show yet is asked for again for NEWBORN seconds. A refusal without a code of Kling's
-        comes from something on the way, and is believed after REFUSED_READS in a row.
+        Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. A
+        task that Kling does not show yet is asked for again for NEWBORN seconds. A refusal without a code of
+        Kling's comes from something on the way, and is believed after REFUSED_READS in a row.
         Raises TaskFailed, StillRunning at the deadline, NotFound, AuthenticationFailed and other refusals.
         """
         clock = self.connection.clock
