@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import re
 import shutil
@@ -27,6 +26,8 @@ from .processes import child_environment
 PLAIN_TESTS = ("tests/unit", "tests/simulator", "tests/faults")
 #: Two servers with ComfyUI and torch at once are what a small machine carries.
 WORKERS = 2
+#: how pytest uses them; a file stays together, because its tests may share a ComfyUI
+SPREAD = ("-n", str(WORKERS), "--dist", "loadfile")
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def plain_tests(version: tuple[int, int], python: Path, env: dict[str, str]) -> 
     except SetupFailed as error:
         return Result(name, False, 0.0, str(error))
     folders = [folder for folder in PLAIN_TESTS if (ROOT / folder).is_dir()]
-    command = (inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders)
+    command = (inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SPREAD, *folders)
     result = run_check(name, command, {**env, "HYPOTHESIS_PROFILE": "quick"})
     closing = result.text.strip().splitlines()[-1:] or [""]
     return Result(name, result.good, result.seconds, result.text, closing[0].strip("= "))
@@ -227,12 +228,13 @@ def everything(python: Path, comfyui_python: Path, comfyui: Path, env: dict[str,
             lambda: validate_node(python, env),
         ],
     )
-    report.add(follow("tests", (python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile"), env))
+    report.add(follow("tests", (python, "-m", "pytest", *SPREAD), env))
     own = environment.version_of(python)
     others = sorted(item for item in environment.find_pythons().items() if item[0] != own)
     found = ", ".join(f"{major}.{minor}" for (major, minor), _ in others) or "none"
     print(f"Running the tests that need no torch under the other Pythons found here: {found} ...", flush=True)
-    side_by_side(report, [functools.partial(plain_tests, *item, env) for item in others])
+    for item in others:
+        report.add(plain_tests(*item, env))
     extra = [bench.import_line(comfyui_python, comfyui), f"{time.monotonic() - begun:.0f} s in all"]
     return report.close(extra)
 
