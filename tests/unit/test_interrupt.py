@@ -190,6 +190,28 @@ def finish_all(scene: Scene) -> None:
         task.due_at = time.time()
 
 
+async def test_a_name_that_is_looked_up_and_never_found(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+    find = socket.getaddrinfo
+
+    def never(*arguments: Any, **named: Any) -> Any:
+        asked.set()
+        answer.wait(PATIENCE)
+        return find(*arguments, **named)
+
+    scene.url = scene.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    try:
+        await cancelled_when(scene, asked.is_set)
+    finally:
+        answer.set()
+        monkeypatch.undo()
+    assert row_state(scene) == [("prepared", 1)]
+    await assert_collected(scene, bought_before=False)
+
+
 @contextmanager
 def nobody_accepts() -> Iterator[int]:
     """A port whose queue of connections is full: another one is neither taken nor refused."""
