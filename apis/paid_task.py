@@ -268,6 +268,8 @@ class PaidTask:
 
     async def _told(self, row: Row, why: str, code: int | None = None) -> errors.OutcomeUnknown:
         """The error for a doubt that can't be looked up; from here on the user is the one to send again."""
+        # Shown first: a run that is cut off right after the commit must have told it all the same.
+        self.status.show(f"{why} {_PROXY_DOUBT}")
         journal = self.studio.journal
         await journal.call(journal.told, row.row_id, why)
         return errors.OutcomeUnknown(f"{why} {_PROXY_DOUBT}", code=code)

@@ -357,6 +357,24 @@ async def test_of_two_processes_with_the_same_take_at_comfy_org_only_one_sends(t
         assert s.state.creates_received == 0
 
 
+class CutOffAfterTold(Journal):
+    """A journal whose caller is cancelled as soon as the doubt is written down."""
+
+    def told(self, row_id: int, reason: str) -> None:
+        super().told(row_id, reason)
+        raise asyncio.CancelledError
+
+
+async def test_a_doubt_is_shown_before_the_journal_says_that_it_was_told(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[Fault("create", "make_then_reset")]) as s:
+        settings = load_settings(
+            {}, tmp_path / "user", comfy_token="practice-comfy-token", comfy_api_base=s.url
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await s.take(s.studio(CutOffAfterTold(tmp_path / "cut.sqlite3"), settings=settings))
+        assert any("Comfy.org may or may not have bought it" in line for line in s.heard.lines)
+
+
 async def test_a_refusal_says_nothing_about_the_create_of_another_process(tmp_path: Path) -> None:
     async with stage(tmp_path, refuse_code=1102) as s:
         journal = TwinBehind(tmp_path / "twins.sqlite3")
