@@ -85,6 +85,8 @@ class Stage:
     clock: BentClock
     folder: Path
     heard: Listener = field(default_factory=Listener)
+    #: closed with the stage
+    journals: list[Journal] = field(default_factory=list)
 
     def settings(self, key: str = PRACTICE_KEY, **changes: Any) -> Settings:
         environ = {"KLING_API_KEY": key, "KLING_API_BASE": self.url, **changes}
@@ -92,7 +94,8 @@ class Stage:
         return load_settings(environ, self.folder / "user")
 
     def journal(self, name: str = "journal") -> Journal:
-        return Journal(self.folder / f"{name}.sqlite3")
+        self.journals.append(Journal(self.folder / f"{name}.sqlite3"))
+        return self.journals[-1]
 
     def studio(
         self,
@@ -136,6 +139,11 @@ async def stage(folder: Path, **knobs: Any) -> AsyncIterator[Stage]:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        yield Stage(f"http://127.0.0.1:{port}{state.path_prefix}", state, clock, folder)
+        place = Stage(f"http://127.0.0.1:{port}{state.path_prefix}", state, clock, folder)
+        try:
+            yield place
+        finally:
+            for journal in place.journals:
+                journal.close()
     finally:
         await runner.cleanup()
