@@ -1,0 +1,227 @@
+"""What must be true whatever was broken, read from the simulator's books and not from the pack's word."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from kling_takes.apis import errors
+from kling_takes.simulator.render import tiny
+from kling_takes.simulator.state import SimTask
+from kling_takes.tests.faults.scenario import HOME, KEYS, PROCESSES, TAKES, Errand, Outcome, Violation
+from kling_takes.tests.faults.world import World
+
+#: fields of a row that each state must have
+NEEDS_TASK = ("submitted", "succeeded", "delivered", "failed")
+
+
+def check(world: World, outcomes: list[tuple[str, int, Outcome]]) -> None:
+    """Raise Violation for the first promise that does not hold now."""
+    broken = [*world.notes, *world.lingering(), *_billed(world), *_ids(world)]
+    for process, take, outcome in outcomes:
+        broken += _delivery(world, process, take, outcome)
+    for home in sorted(set(HOME.values())):
+        broken += _journal(world, home)
+    if broken:
+        raise Violation("; ".join(broken))
+
+
+def finale(world: World) -> None:
+    """With everything mended, every paid video is delivered, and delivering buys nothing."""
+    world.clear_weather()
+    world.sleep(1000)
+    for number, (prompt, _model) in enumerate(TAKES):
+        for place, owner in enumerate(sorted({world.owner(name) for name in PROCESSES})):
+            paid = _committed(world)[owner, prompt]
+            if not paid:
+                continue
+            homes = [name for name in PROCESSES if world.owner(name) == owner]
+            _collects(world, homes[(number + place) % len(homes)], number, paid)
+    for seconds in (1.0, 1.0):
+        world.sleep(seconds)
+    if world.rig.connections:
+        raise Violation(f"{world.rig.connections} connections are left")
+
+
+def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> None:
+    known = world.mode != "comfy" or _known(world, process, number)
+    accepted = world.books.creates_accepted
+    # A task that failed unnoticed is told once; then the next attempt's turn comes.
+    for _ in range(12):
+        outcome = _run(world, process, number)
+        if not isinstance(outcome.error, errors.TaskFailed):
+            break
+    said = f"{process} ended with {type(outcome.error).__name__}: {outcome.error}"
+    if known and outcome.delivered is None:
+        raise Violation(f"a paid video was not delivered: {said}")
+    if known and world.books.creates_accepted != accepted:
+        raise Violation(f"delivering a paid video of {process} bought another one")
+    if outcome.delivered is None:
+        # Through the proxy a lost reply stays lost; the user must hear of it.
+        if not isinstance(outcome.error, errors.OutcomeUnknown):
+            raise Violation(f"nobody was told that a purchase is in doubt: {said}")
+    elif known and outcome.delivered.task_id not in {task.id for task in paid}:
+        raise Violation("another video than the paid one was delivered")
+    elif known and not outcome.delivered.collected:
+        raise Violation("a collected video was announced as bought")
+
+
+def _run(world: World, process: str, number: int) -> Outcome:
+    outcome = world.do([Errand(process, number)])[0]
+    check(world, [(process, number, outcome)])
+    return outcome
+
+
+def _known(world: World, process: str, number: int) -> bool:
+    """Whether the journal knows a task of the take that has not failed."""
+    path = world.journal_path(process)
+    tasks = {task.id for task in _committed(world)[world.owner(process), TAKES[number][0]]}
+    rows = _rows(path)
+    return any(row["task_id"] in tasks and row["state"] != "failed" for row in rows)
+
+
+# -- money ---------------------------------------------------------------------------------------------
+
+
+def _committed(world: World) -> dict[tuple[str, str], list[SimTask]]:
+    found: dict[tuple[str, str], list[SimTask]] = defaultdict(list)
+    for create in world.creates:
+        if create.task is not None and not create.task.fails_with:
+            found[create.owner, create.task.order.prompt].append(create.task)
+    return found
+
+
+def _billed(world: World) -> list[str]:
+    """Nobody pays twice for a take, except where the proxy forgets keys and the user was told."""
+    broken = []
+    for (owner, prompt), tasks in _committed(world).items():
+        allowed = 1
+        if world.mode == "comfy" and world.books.proxy_idempotency == "ignored":
+            allowed += world.told[owner, prompt]
+        if len(tasks) > allowed:
+            broken.append(f"{owner} pays {len(tasks)} times for {prompt!r}")
+    return broken
+
+
+def _ids(world: World) -> list[str]:
+    """One attempt goes out under one id, and no two owners ever use the same."""
+    broken = []
+    failed = Counter(
+        (create.owner, create.task.order.prompt)
+        for create in world.creates
+        if create.task is not None and create.task.fails_with
+    )
+    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+    owners: dict[str, set[str]] = defaultdict(set)
+    sends: Counter[tuple[str, str, str]] = Counter()
+    prompts = {create.key: create.prompt for create in world.creates if create.key and create.prompt}
+    for create in world.creates:
+        known = create.key or create.external_id
+        prompt = create.prompt or prompts.get(create.key)
+        if known is None or prompt is None:
+            continue
+        keys[create.owner, prompt].add(known)
+        owners[known].add(create.owner)
+        if not create.surely_nothing:
+            sends[create.owner, prompt, known] += 1
+    for (owner, prompt), used in keys.items():
+        if len(used) > 1 + failed[owner, prompt]:
+            broken.append(f"{owner} sent {prompt!r} under {len(used)} ids")
+    if world.mode == "comfy":
+        if any(create.key is None or create.external_id for create in world.creates):
+            broken.append("a create through the proxy without a key of its own, or with an external id")
+        for (owner, prompt, _key), count in sends.items():
+            if owner not in world.wiped and count > 1 + world.told[owner, prompt]:
+                broken.append(f"{owner}: {prompt!r} was sent again without a word")
+    elif any(create.key for create in world.creates):
+        broken.append("an idempotency key went to Kling")
+    if world.mode != "own":
+        broken += [f"{sorted(who)} meet under one id" for who in owners.values() if len(who) > 1]
+    return broken
+
+
+def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[str]:
+    """What was delivered is the owner's own, of the right take, and whole."""
+    delivered = outcome.delivered
+    if delivered is None:
+        return []
+    makers = {create.task.id: create for create in world.creates if create.task is not None}
+    create = makers.get(delivered.task_id)
+    broken = []
+    if create is None or create.owner != world.owner(process):
+        broken.append(f"{process} got a video that {create.owner if create else 'nobody'} has bought")
+    elif create.task is None or create.task.order.prompt != TAKES[take][0]:
+        broken.append(f"{process} got the video of another take")
+    if delivered.path.read_bytes() != tiny():
+        broken.append("a delivered file is not the whole video")
+    if delivered.path.with_name(delivered.path.name + ".part").exists():
+        broken.append("a part is left beside a delivered file")
+    return broken
+
+
+# -- the journal ---------------------------------------------------------------------------------------
+
+
+def _rows(path: Path) -> list[sqlite3.Row]:
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("SELECT * FROM tasks").fetchall()
+
+
+def _journal(world: World, home: str) -> list[str]:
+    path = world.folder / home / "journal.sqlite3"
+    if not path.exists():
+        return []
+    broken = []
+    for tail in ("", "-wal"):
+        file = path.with_name(path.name + tail)
+        if file.exists() and any(key.encode() in file.read_bytes() for key in KEYS.values()):
+            broken.append(f"a key is in {file.name}")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            return [*broken, "the journal is damaged"]
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            return broken
+        rows = connection.execute("SELECT * FROM tasks").fetchall()
+    for row in rows:
+        broken += [f"the journal of {home} {lie}" for lie in _lies(world, row)]
+    broken += _spent(world, home, rows)
+    return broken
+
+
+def _lies(world: World, row: sqlite3.Row) -> list[str]:
+    """Compare one row with Kling's books."""
+    task = world.books.tasks.get(row["task_id"] or "")
+    if row["state"] in NEEDS_TASK and task is None:
+        return [f"has a {row['state']} row for a task that does not exist"]
+    if task is None:
+        return []
+    lies = []
+    outcome = world.books.settle(task).outcome
+    if row["external_task_id"] != task.external_task_id:
+        lies.append("has the task of another id")
+    if row["state"] in ("succeeded", "delivered") and outcome != "succeed":
+        lies.append(f"calls a task {row['state']} that is {outcome}")
+    if row["state"] == "failed" and outcome != "failed":
+        lies.append("calls a task failed that is not")
+    return lies
+
+
+def _spent(world: World, home: str, rows: list[sqlite3.Row]) -> list[str]:
+    """A computer that has kept its journal counts at least what its own creates have cost."""
+    if home in world.wiped or (world.mode == "comfy" and world.books.proxy_idempotency == "ignored"):
+        return []
+    if world.mode == "gateway":
+        return []  # one key on two computers: the server can't tell whose create it was
+    bought = [
+        create.task
+        for create in world.creates
+        if create.task is not None and not create.task.fails_with and create.home == home
+    ]
+    counted = sum(row["adopted"] == 0 and row["state"] not in ("refused", "failed") for row in rows)
+    return [f"{home} counts {counted} of {len(bought)} purchases"] if counted < len(bought) else []

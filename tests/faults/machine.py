@@ -1,0 +1,202 @@
+"""A Hypothesis state machine that breaks a world in every way it knows, step by step.
+
+Each step lets some processes want some takes while things go wrong, or changes the conditions for the next
+steps. The judge looks after every step; at the end everything is mended, and what was paid must be delivered.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from kling_takes.simulator.faults import Fault
+from kling_takes.tests.faults import judge
+from kling_takes.tests.faults.rig import Rig
+from kling_takes.tests.faults.scenario import HOME, KINDS, PROCESSES, TAKES, Cut, Errand
+from kling_takes.tests.faults.world import World
+
+#: steps of one run, at most
+STEPS = 6
+
+_hang = st.sampled_from([5.0, 40.0, 90.0, 400.0])
+_times = st.sampled_from([1, 1, 1, 2, 3, 6])
+
+
+@st.composite
+def faults(draw: st.DrawFn, operations: tuple[str, ...]) -> Fault:
+    """A fault for one of the operations."""
+    operation = draw(st.sampled_from(operations))
+    kind = draw(st.sampled_from(KINDS[operation]))
+    at = (
+        draw(st.sampled_from([0, 1, 7, 20, 60, 150, 300]))
+        if kind in ("reset_after_bytes", "truncate_download")
+        else 0
+    )
+    seconds = draw(_hang) if kind == "hang" else 0.0
+    wait = draw(st.sampled_from([None, None, "2", "77", "100000"])) if kind == "paced" else None
+    return Fault(operation, kind, draw(_times), at, seconds, wait)
+
+
+cuts = st.one_of(
+    st.none(),
+    st.builds(Cut, st.just("cancel"), number=st.integers(1, 45), turns=st.integers(0, 12)),
+    st.builds(
+        Cut, st.just("cancel_at"), seconds=st.sampled_from([0.0, 0.5, 1.5, 3.0, 5.0, 10.0, 61.0, 100.0])
+    ),
+    st.builds(Cut, st.just("kill"), number=st.integers(1, 6), before=st.booleans()),
+)
+takes = st.integers(0, len(TAKES) - 1)
+delays = st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.9, 4.0, 30.0])
+creates_and_lookups = st.lists(faults(("create", "create", "lookup")), max_size=3)
+all_faults = st.lists(faults(("create", "create", "lookup", "query", "download")), max_size=4)
+
+
+class TakesMachine(RuleBasedStateMachine):
+    """One run; ``rig`` is given to a subclass by whoever runs it."""
+
+    rig: ClassVar[Rig]
+    finished: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World | None = None
+        self.sound = True
+
+    @property
+    def here(self) -> World:
+        assert self.world is not None
+        return self.world
+
+    @initialize(
+        mode=st.sampled_from(["own", "own", "own", "gateway", "comfy"]),
+        idempotency=st.sampled_from(["conflict", "replay", "ignored"]),
+        late=st.sampled_from([0, 0, 2, 7]),
+    )
+    def begin(self, mode: str, idempotency: str, late: int) -> None:
+        """A Kling, an account and computers whose disks are fast or slow."""
+        self.world = World(self.rig, mode, idempotency=idempotency, late=late)
+        self.rig.counts[f"account: {mode}" + (f", keys {idempotency}" if mode == "comfy" else "")] += 1
+
+    @rule(process=st.sampled_from(PROCESSES), take=takes, cut=cuts, broken=all_faults)
+    def run_one(self, process: str, take: int, cut: Cut | None, broken: list[Fault]) -> None:
+        """One process wants one take."""
+        self.here.books.faults[:] = broken
+        self._do([Errand(process, take, cut)])
+
+    @rule(
+        errands=st.lists(
+            st.builds(Errand, st.sampled_from(PROCESSES), takes, cuts, delays), min_size=2, max_size=4
+        ),
+        broken=creates_and_lookups,
+    )
+    def run_several(self, errands: list[Errand], broken: list[Fault]) -> None:
+        """Several want something at once."""
+        self.here.books.faults[:] = broken
+        self._do(errands)
+
+    @rule(
+        take=takes,
+        processes=st.lists(st.sampled_from(PROCESSES), min_size=2, max_size=3),
+        cut=cuts,
+        broken=creates_and_lookups,
+    )
+    def run_duel(self, take: int, processes: list[str], cut: Cut | None, broken: list[Fault]) -> None:
+        """Several want the same take at the same moment."""
+        self.here.books.faults[:] = broken
+        self._do([Errand(name, take, cut if place == 0 else None) for place, name in enumerate(processes)])
+
+    @rule(
+        process=st.sampled_from(PROCESSES),
+        take=takes,
+        down=st.sampled_from([0.5, 4.0, 20.0, 200.0]),
+        delay=st.sampled_from([0.0, 0.0, 10.0]),
+        cut=cuts,
+    )
+    def run_while_down(self, process: str, take: int, down: float, delay: float, cut: Cut | None) -> None:
+        """The host refuses connections for a while."""
+        self._do([Errand(process, take, cut), Errand(process, take, None, delay)], down)
+
+    @rule(
+        blind=st.sampled_from([0.0, 0.0, 3.0, 20.0, 90.0, 5000.0]),
+        slots=st.sampled_from([0, 1, 2, 5]),
+        doomed=st.sampled_from([0, 0, 1, 2]),
+        processing=st.sampled_from([3.0, 3.0, 300.0, 3000.0]),
+        balance=st.sampled_from([1000.0, 1000.0, 1000.0, 2.0, 0.0]),
+        max_wait=st.sampled_from(["1", "20"]),
+    )
+    def change_weather(
+        self, blind: float, slots: int, doomed: int, processing: float, balance: float, max_wait: str
+    ) -> None:
+        """Kling finds, admits and makes things otherwise than before."""
+        world = self.here
+        world.books.lookup_blind_seconds = blind
+        world.books.concurrency_limit = slots
+        world.books.doomed = doomed
+        world.books.processing_seconds = processing
+        world.books.balance_units = sum(task.billed_units or 0.0 for task in world.books.billed()) + balance
+        world.max_wait = max_wait
+        self.rig.counts["lookup blind for a while"] += blind > 0
+        self.rig.counts["fewer slots than takes"] += slots < len(TAKES)
+        self.rig.counts["account without units"] += balance < 10
+
+    @rule(
+        what=st.sampled_from(["restart", "wipe", "clock", "wait"]),
+        name=st.sampled_from(PROCESSES),
+        by=st.sampled_from([-86400.0, -600.0, 600.0, 86400.0 * 40]),
+        seconds=st.sampled_from([2.0, 60.0, 4000.0]),
+    )
+    def meddle(self, what: str, name: str, by: float, seconds: float) -> None:
+        """A process ends and comes again, a journal is deleted, a wall clock jumps, or time passes."""
+        world, home = self.here, HOME[name]
+        if what == "restart":
+            self.rig.counts["process restarted"] += name in world.processes
+            world.restart(name)
+        elif what == "wait":
+            world.sleep(seconds)
+        elif what == "clock":
+            world.jumps[home] += by
+            self.rig.counts["clock jumped " + ("forward" if by > 0 else "back")] += 1
+        elif world.mode != "comfy" or world.books.proxy_idempotency != "ignored":
+            # Where the proxy forgets keys the journal is all there is, so it is not deleted there.
+            world.wipe(home)
+
+    @precondition(lambda self: self.world is not None and self.world.mode != "comfy")
+    @rule(name=st.sampled_from(PROCESSES), take=takes, ours=st.booleans())
+    def recover(self, name: str, take: int, ours: bool) -> None:
+        """Somebody collects a task of his own by one of its ids; that buys nothing."""
+        world = self.here
+        world.books.faults.clear()
+        mine = [
+            create.task
+            for create in world.creates
+            if create.task is not None
+            and create.owner == world.owner(name)
+            and create.prompt == TAKES[take][0]
+        ]
+        if mine:
+            accepted = world.books.creates_accepted
+            outcome = world.recover(name, (mine[-1].external_task_id or "") if ours else mine[-1].id)
+            if world.books.creates_accepted != accepted:
+                world.note("recovering a task bought one")
+            judge.check(world, [(name, take, outcome)])
+
+    def _do(self, errands: list[Errand], down: float | None = None) -> None:
+        self.sound = False
+        outcomes = self.here.do(errands, down)
+        pairs = zip(errands, outcomes, strict=True)
+        judge.check(self.here, [(errand.process, errand.take, outcome) for errand, outcome in pairs])
+        self.sound = True
+
+    def teardown(self) -> None:
+        """Mend everything and collect what was paid."""
+        world = self.world
+        if world is None:
+            return
+        try:
+            if self.sound:
+                judge.finale(world)
+        finally:
+            world.close()
+        type(self).finished += 1

@@ -1,0 +1,110 @@
+"""What all worlds of one test process share: the loop, the port, and the counts of what was broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from aiohttp import web
+
+from kling_takes.apis import journal, paid_task, slots, status
+from kling_takes.tests.faults.bent_loop import BentLoop
+from kling_takes.tests.faults.processes import working_for
+
+if TYPE_CHECKING:
+    from kling_takes.tests.faults.world import World
+
+
+class Rig:
+    """What all worlds of one process share: the loop, the port, the counts of what was broken."""
+
+    def __init__(self) -> None:
+        self.loop = BentLoop()
+        self.counts: Counter[str] = Counter()
+        self.world: World | None = None
+        self.clients: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.loop.set_task_factory(self._task)
+        self._patches = contextlib.ExitStack()
+        self._runner = web.AppRunner(self._app(), access_log=None, handle_signals=False)
+        self._listening: Any = None
+        self.port = 0
+        memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one: fsync is free there
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="kling-takes-faults-", dir=memory if memory.is_dir() else None)
+        )
+
+    def __enter__(self) -> Rig:
+        self._patches.enter_context(mock.patch.object(paid_task, "take_lock", _own(slots.take_lock)))
+        self._patches.enter_context(mock.patch.object(paid_task, "slot_line", _own(slots.slot_line)))
+        # Nobody watches the seconds count here.
+        self._patches.enter_context(mock.patch.object(status, "TICK", 1e6))
+        # A commit that is put off never ends within the patience, because this thread is the one to do it.
+        self._patches.enter_context(mock.patch.object(journal, "CANCEL_PATIENCE", 0.0))
+        self.loop.run_until_complete(self._runner.setup())
+        self.listen()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._listening.close()
+        self.loop.run_until_complete(self._runner.cleanup())
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+        self._patches.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def listen(self) -> None:
+        """Accept connections."""
+        if self._listening is None:
+            create = self.loop.create_server(self._runner.server, "127.0.0.1", self.port, reuse_address=True)
+            # The server's tasks must not inherit the context of a client that happens to be running.
+            self._listening = self.loop.run_until_complete(create)
+            self.port = self._listening.sockets[0].getsockname()[1]
+
+    async def down(self, seconds: float) -> None:
+        """Refuse connections for so long."""
+        self._listening.close()
+        self.counts["connections refused for a while"] += 1
+        await asyncio.sleep(seconds)
+        self._listening = await self.loop.create_server(
+            self._runner.server, "127.0.0.1", self.port, reuse_address=True
+        )
+
+    @property
+    def connections(self) -> int:
+        """How many the server still has."""
+        server = self._runner.server
+        return len(server.connections) if server is not None else 0
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=10_000_000)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        world = self.world
+        assert world is not None
+        return await world.answer(request)
+
+    def _task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **named)
+        if working_for.get() is not None:
+            self.clients.add(task)
+        return task
+
+
+def _own(shared: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
+    """Give each simulated process locks and lines of its own, as separate processes have them."""
+
+    def ours(account: str, name: str) -> Any:
+        process = working_for.get()
+        return shared(f"{id(process)}/{account}", name)
+
+    return ours

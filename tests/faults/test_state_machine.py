@@ -1,0 +1,65 @@
+"""Some hundred runs of the state machine; `dev.py faults` does any number of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import pytest
+from hypothesis import settings
+
+from kling_takes.apis import paid_task
+from kling_takes.apis.paid_task import PaidTask
+from kling_takes.tests.faults.bent_loop import BentLoop, OnTheLoop
+from kling_takes.tests.faults.run_faults import run_batch
+from kling_takes.tests.faults.scenario import Violation
+
+
+@pytest.mark.parametrize("chosen", [11, 12, 13])
+def test_whatever_breaks_a_take_is_billed_once_and_delivered(chosen: int) -> None:
+    runs, counts = run_batch(settings().max_examples, chosen)
+    assert runs >= settings().max_examples
+    assert counts["takes run"] > runs
+    assert counts["run ended: delivered, paid"] > 0
+
+
+def test_the_state_machine_notices_an_id_that_changes_with_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = itertools.count()
+    monkeypatch.setattr(PaidTask, "_external_id", lambda _self, _attempt: f"kt-{next(numbers)}")
+    with pytest.raises(Violation):
+        run_batch(100, 1, shrink=False)
+
+
+def test_the_state_machine_notices_a_take_that_is_sent_unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forgetful(self: PaidTask, purchase: object, limit: object) -> object:
+        row = await prepare(self, purchase, limit)
+        await self.studio.journal.call(self.studio.journal.refused, row.row_id, "")
+        return row
+
+    prepare = paid_task.PaidTask._prepare
+    monkeypatch.setattr(PaidTask, "_prepare", forgetful)
+    with pytest.raises(Violation):
+        run_batch(100, 1, shrink=False)
+
+
+def test_a_bent_hour_takes_no_time() -> None:
+    loop = BentLoop()
+    begun = time.monotonic()
+    loop.run_until_complete(asyncio.wait_for(asyncio.sleep(3600), 7200))
+    loop.close()
+    assert loop.now == pytest.approx(3600)
+    assert time.monotonic() - begun < 1
+
+
+def test_work_that_is_put_off_is_done_in_its_order_and_never_after_the_end() -> None:
+    loop, done = BentLoop(), []
+    worker = OnTheLoop(loop, late=3)
+    worker.submit(done.append, 1)
+    worker.submit(done.append, 2)
+    loop.run_until_complete(asyncio.sleep(1))
+    worker.submit(done.append, 3)
+    worker.abandoned = True
+    loop.run_until_complete(asyncio.sleep(1))
+    loop.close()
+    assert done == [1, 2]

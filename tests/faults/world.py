@@ -1,0 +1,315 @@
+"""A small world to break: one simulated Kling, and four ComfyUI processes that want the same few takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import dataclasses
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from kling_takes.apis import errors, session, slots
+from kling_takes.apis.kling.requests import KlingText2VideoRequest
+from kling_takes.apis.settings import Settings, load_settings
+from kling_takes.simulator.desk import Desk
+from kling_takes.simulator.faults import Fault
+from kling_takes.simulator.order import Order
+from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
+from kling_takes.tests.faults.processes import Process, Run, working_for
+from kling_takes.tests.faults.rig import Rig
+from kling_takes.tests.faults.scenario import HOME, KEYS, NOON, OWNER, TAKES, Errand, Killed, Outcome
+
+#: turns of the loop after which everything that a run has closed is closed on both ends
+SETTLING = 12
+#: creates in one world that can only come from a loop without a pause
+ENDLESS = 1000
+
+_create_of: contextvars.ContextVar[Create | None] = contextvars.ContextVar("create", default=None)
+
+
+@dataclass
+class Create:
+    """What the server saw of one create: who, under which idempotency key, and what it came to."""
+
+    owner: str
+    home: str
+    key: str | None
+    prompt: str | None = None
+    external_id: str | None = None
+    task: SimTask | None = None
+    http: int | None = None
+
+    @property
+    def surely_nothing(self) -> bool:
+        """Whether the server has said that it made nothing."""
+        return self.task is None and self.http in (400, 401, 402, 403, 404, 429)
+
+
+class Books(State):
+    """The simulator's state, which also writes down whose create made which task."""
+
+    def __init__(self, world: World, **knobs: Any) -> None:
+        super().__init__(**knobs)
+        self.world = world
+        self.doomed = 0
+
+    def take_fault(self, operation: str) -> Fault | None:
+        fault = super().take_fault(operation)
+        if fault is not None:
+            self.world.rig.counts[f"{operation}: {fault.kind}"] += 1
+        return fault
+
+    def accept(
+        self, order: Order, *, account: str, dialect: str, body: Any = None, owner: str = ""
+    ) -> SimTask:
+        create = _create_of.get()
+        assert create is not None
+        create.prompt, create.external_id = order.prompt, order.external_task_id
+        task = super().accept(order, account=account, dialect=dialect, body=body, owner=owner)
+        create.task = task
+        if self.doomed:
+            self.doomed -= 1
+            task.fails_with = MODERATION_FAILED
+            self.world.rig.counts["task failed by moderation"] += 1
+        return task
+
+
+class Watcher:
+    """Somebody who watches a node and remembers whether it spoke of a purchase in doubt."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def state(self, text: str, elapsed: float, expected: float | None) -> None:
+        """Read what the node shows."""
+        self.told |= "may or may not have bought it" in text
+
+
+class World:
+    """One example: its Kling, its processes, and what was seen of them."""
+
+    def __init__(self, rig: Rig, mode: str, *, idempotency: str = "conflict", late: int = 0) -> None:
+        self.rig = rig
+        self.mode = mode
+        self.late = late
+        self.began = rig.loop.now
+        self.folder = Path(tempfile.mkdtemp(dir=rig.folder))
+        self.jumps = dict.fromkeys(HOME.values(), 0.0)
+        self.notes: list[str] = []
+        self.creates: list[Create] = []
+        self.told: Counter[tuple[str, str]] = Counter()
+        self.wiped: set[str] = set()
+        self.processes: dict[str, Process] = {}
+        self._all: list[Process] = []
+        self.max_wait = "20"
+        accounts = {KEYS["one"]: "mine", KEYS["far"]: "mine", KEYS["stranger"]: "theirs"}
+        if mode == "gateway":
+            accounts = dict.fromkeys(KEYS.values(), "gateway")
+        self.books = Books(
+            self,
+            render="tiny",
+            clock=self.time,
+            api_keys=accounts if mode != "comfy" else {},
+            comfy_tokens={key: key for key in KEYS.values()} if mode == "comfy" else {},
+            proxy_idempotency=idempotency,
+        )
+        self.desk = Desk(self.books)
+        rig.world = self
+
+    # -- what the processes see ------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """The true time, Unix seconds."""
+        return NOON + self.rig.loop.now - self.began
+
+    def owner(self, process: str) -> str:
+        """Who owns what this process buys."""
+        return HOME[process] if self.mode == "comfy" else OWNER[process]
+
+    def journal_path(self, process: str) -> Path:
+        """The journal of the computer on which the process runs."""
+        return self.folder / HOME[process] / "journal.sqlite3"
+
+    def settings(self, process: str) -> Settings:
+        """Where and as whom a process asks."""
+        home, url = self.folder / HOME[process], f"http://127.0.0.1:{self.rig.port}"
+        # Behind a gateway the user has one key on all his computers: a key is all that tells users apart.
+        key = KEYS["one"] if self.mode == "gateway" and process == "far" else KEYS[process]
+        environ = {"KLING_MAX_WAIT_MINUTES": self.max_wait}
+        if self.mode == "comfy":
+            return load_settings(environ, home, comfy_token=key, comfy_api_base=url)
+        settings = load_settings({**environ, "KLING_API_KEY": key, "KLING_API_BASE": url}, home)
+        if self.mode == "own":
+            settings = dataclasses.replace(settings, account="kling:global", shares_account=False)
+        return settings
+
+    def process(self, name: str) -> Process:
+        """The living process of this name; a dead one is started again."""
+        if name not in self.processes or self.processes[name].dead:
+            self.processes[name] = Process(self, name)
+            self._all.append(self.processes[name])
+        return self.processes[name]
+
+    def restart(self, name: str) -> None:
+        """End a process and forget what it had in memory."""
+        if name in self.processes:
+            process = self.processes.pop(name)
+            if not process.dead:
+                process.worker.finish()
+            process.dead = True
+
+    def wipe(self, home: str) -> None:
+        """Delete the journal of a computer."""
+        for name in [name for name in self.processes if HOME[name] == home]:
+            self.restart(name)
+        for process in self._all:
+            if HOME[process.name] == home:
+                process.journal.close()
+        path = self.folder / home / "journal.sqlite3"
+        for tail in ("", "-wal", "-shm"):
+            path.with_name(path.name + tail).unlink(missing_ok=True)
+        self.wiped.add(home)
+        self.rig.counts["journal deleted"] += 1
+
+    # -- the server's side -----------------------------------------------------------------------------
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request and write down what a create came to."""
+        if request.method != "POST":
+            return await self.desk.handle(request)
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        process = next((name for name, known in KEYS.items() if known == key), "")
+        create = Create(self.owner(process), HOME[process], request.headers.get("Idempotency-Key"))
+        self.creates.append(create)
+        if len(self.creates) % ENDLESS == 0:
+            self.note("creates are sent without end")
+            for process in self._all:
+                process.die()
+        _create_of.set(create)
+        response = await self.desk.handle(request)
+        transport = request.transport
+        if transport is not None and not transport.is_closing():
+            create.http = response.status
+        return response
+
+    # -- doing things ----------------------------------------------------------------------------------
+
+    def go(self, work: Awaitable[Any]) -> Any:
+        """Run on the world's loop until done."""
+        return self.rig.loop.run_until_complete(_awaited(work))
+
+    def do(self, errands: list[Errand], down: float | None = None) -> list[Outcome]:
+        """Run errands side by side, optionally while the host refuses connections for ``down`` seconds."""
+        return list(self.go(self._do(errands, down)))
+
+    async def _do(self, errands: list[Errand], down: float | None) -> list[Outcome]:
+        closed = asyncio.ensure_future(self.rig.down(down)) if down is not None else None
+        # One turn, so that the port is closed before the first run wants it.
+        await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*(self._errand(errand) for errand in errands))
+        if closed is not None:
+            await closed
+        for _ in range(SETTLING):
+            await asyncio.sleep(0)
+        return outcomes
+
+    async def _errand(self, errand: Errand) -> Outcome:
+        await asyncio.sleep(errand.delay)
+        self.rig.counts["takes run"] += 1
+        process = self.process(errand.process)
+        prompt, model = TAKES[errand.take]
+        request = KlingText2VideoRequest(prompt=prompt, model_name=model)
+        files = self.folder / HOME[errand.process] / f"files-{errand.process}"
+        watcher = Watcher()
+        take = process.studio.take(request, take=errand.take, files=files, reporter=watcher)
+        outcome = await self._outcome(process, Run(self, take, errand.cut))
+        self.told[self.owner(process.name), prompt] += watcher.told
+        return outcome
+
+    async def _outcome(self, process: Process, run: Run) -> Outcome:
+        token = working_for.set(process)
+        task = asyncio.ensure_future(run.run())
+        working_for.reset(token)
+        process.tasks.add(task)
+        try:
+            delivered = await task
+        except errors.KlingTakesError as error:
+            self.rig.counts[f"run ended: {type(error).__name__}"] += 1
+            return Outcome(error=error)
+        except asyncio.CancelledError:
+            if run.struck_at is None and not process.dead:
+                raise
+            self.rig.counts[
+                "run cancelled" if run.struck_at is not None else "run died with its process"
+            ] += 1
+            return Outcome(cut=True)
+        except Killed:
+            return Outcome(cut=True)
+        finally:
+            process.tasks.discard(task)
+            late = self.rig.loop.now - (self.rig.loop.now if run.struck_at is None else run.struck_at)
+            if late > 1.0:
+                self.note(f"a cancel was answered after {late:.0f} s")
+        self.rig.counts["run ended: delivered, " + ("collected" if delivered.collected else "paid")] += 1
+        return Outcome(delivered=delivered)
+
+    def recover(self, name: str, wanted: str) -> Outcome:
+        """Collect a task by an id."""
+        process = self.process(name)
+        files = self.folder / HOME[name] / "recovered"
+        found = process.studio.recover(wanted, product=None, files=files, reporter=Watcher())
+        outcome: Outcome = self.go(self._outcome(process, Run(self, found, None)))
+        return outcome
+
+    def sleep(self, seconds: float) -> None:
+        """Let true time pass."""
+        self.go(asyncio.sleep(seconds))
+
+    def note(self, text: str) -> None:
+        """Remember a broken promise that showed in the middle of something."""
+        self.notes.append(text)
+
+    def clear_weather(self) -> None:
+        """Mend everything that is broken."""
+        self.books.faults.clear()
+        self.books.lookup_blind_seconds = 0.0
+        self.books.concurrency_limit = 50
+        self.books.balance_units = 1e9
+        self.books.doomed = 0
+        self.books.refuse_code = None
+        self.max_wait = "600"
+        for name in list(self.processes):
+            self.restart(name)
+
+    def close(self) -> None:
+        """Close every file; hanging answers come to their end."""
+        self.desk.closing.set()
+        self.sleep(0)
+        for process in self._all:
+            process.journal.close()
+        slots._locks.pop(self.rig.loop, None)
+        slots._lines.pop(self.rig.loop, None)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def lingering(self) -> Iterator[str]:
+        """Name what a finished run has left behind."""
+        for task in list(self.rig.clients):
+            if not task.done():
+                yield f"a task is left: {task.get_coro()}"
+        if session._sessions.get(self.rig.loop) is not None:
+            yield "a session is left open"
+        if any(lock.locked() for lock in slots._locks.get(self.rig.loop, {}).values()):
+            yield "a take is left locked"
+        if any(line.waiting for line in slots._lines.get(self.rig.loop, {}).values()):
+            yield "somebody is left standing in line"
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
