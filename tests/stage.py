@@ -104,10 +104,12 @@ class Stage:
         policy: Policy = FAST,
         settings: Settings | None = None,
     ) -> Studio:
+        used = journal or self.journal()
+        self.journals.append(used)
         return Studio(
             settings or self.settings(),
             TABLE,
-            journal or self.journal(),
+            used,
             clock=self.clock,
             policy=policy,
         )
