@@ -32,6 +32,22 @@ BUY = Purchase(
 )
 
 
+@pytest.fixture(autouse=True)
+def all_closed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Close every journal that a test opened, also where the test is about one that is not usable."""
+    opened: list[Journal] = []
+    begin = Journal.open
+
+    def noted(journal: Journal) -> sqlite3.Connection:
+        opened.append(journal)
+        return begin(journal)
+
+    monkeypatch.setattr(Journal, "open", noted)
+    yield
+    for journal in opened:
+        journal.close()
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Any:
     made = Journal(tmp_path / "deep" / "journal.sqlite3")
