@@ -329,12 +329,16 @@ class Journal:
     def submitted(
         self, row_id: int, task_id: str, *, now: float, dialect: str, adopted: bool = False
     ) -> None:
-        """Kling has the task. ``adopted``: it was paid by another machine's create under the same id."""
+        """Kling has the task. ``adopted``: it was paid by another machine's create under the same id.
+
+        A row of which another process here has sent a create as well counts as paid from here: that process
+        may not live to say so.
+        """
         self._set(
             row_id,
             ("prepared", "told", "refused", "submitted"),
             "state = 'submitted', task_id = ?, submitted_at = COALESCE(submitted_at, ?), "
-            "dialect = ?, adopted = ?, failure = NULL",
+            "dialect = ?, adopted = CASE WHEN sends <= 1 THEN ? ELSE 0 END, failure = NULL",
             task_id,
             now,
             dialect,

@@ -357,6 +357,21 @@ async def test_of_two_processes_with_the_same_take_at_comfy_org_only_one_sends(t
         assert s.state.creates_received == 0
 
 
+@pytest.mark.parametrize(("journal", "adopted"), [(Journal, 1), (TwinBehind, 0)])
+async def test_a_take_counts_as_paid_elsewhere_only_where_no_process_here_has_sent_it(
+    tmp_path: Path, journal: type[Journal], adopted: int
+) -> None:
+    async with stage(tmp_path) as s:
+        await s.take(s.studio(s.journal("elsewhere")))
+        here = journal(tmp_path / "here.sqlite3")
+        studio = s.studio(here)
+        delivered = await s.take(studio)
+        row = here.find_task(studio.settings.account, delivered.task_id)
+        assert row is not None
+        assert row.adopted == adopted
+        assert len(s.committed) == 1
+
+
 class CutOffAfterTold(Journal):
     """A journal whose caller is cancelled as soon as the doubt is written down."""
 
