@@ -173,6 +173,22 @@ class Editor:
         self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
         self.page.wait_for_timeout(800)  # the view glides there
 
+    def nodes_on_page(self) -> list[dict[str, Any]]:
+        """Where the upper left corner of each node is, title included, in pixels of the page."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            """() => {
+                const {canvas, graph} = window.app
+                const {scale, offset} = canvas.ds
+                const place = canvas.canvas.getBoundingClientRect()
+                return graph.nodes.map((node) => ({
+                    type: node.type,
+                    left: (node.boundingRect[0] + offset[0]) * scale + place.left,
+                    top: (node.boundingRect[1] + offset[1]) * scale + place.top,
+                }))
+            }"""
+        )
+        return found
+
     def graph_box(self, margin: float = 24.0, above: float = 34.0) -> dict[str, float]:
         """Where the nodes are on the page, in pixels, with air around them; `above` is for the badges."""
         box: dict[str, float] = self.page.evaluate(

@@ -78,8 +78,11 @@ def test_the_editor_makes_of_an_example_what_its_api_form_says(editor: Any, path
     assert {key: (node["class_type"], node["inputs"]) for key, node in sent.items()} == {
         key: (node["class_type"], node["inputs"]) for key, node in written.items()
     }
-    editor.tidy()
     editor.screenshot(SCREENSHOTS / f"example-{path.stem}.png")
+    # Opened as it was saved, every node lies in view, below the bars and beside the menu.
+    for node in editor.nodes_on_page():
+        assert node["left"] >= 60, node
+        assert node["top"] >= 100, node
 
 
 def test_the_price_is_on_the_node_before_it_runs_and_follows_mode_and_length(editor: Any, kling: Any) -> None:
