@@ -19,12 +19,15 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from kling_takes.tests.faults.kill_runs import SUPPORTED, run_kills
 from kling_takes.tests.faults.machine import STEPS, TakesMachine
 from kling_takes.tests.faults.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
 #: runs that share one seed; a batch is what one job does at a time
 BATCH = 250
+#: processes that `--kill` kills at random times
+RANDOM_KILLS = 200
 
 
 def run_batch(runs: int, chosen: int, *, shrink: bool = True) -> tuple[int, Counter[str]]:
@@ -54,8 +57,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=500, help="how many runs (500)")
     parser.add_argument("--seed", type=int, default=1, help="which runs (1)")
     parser.add_argument("--jobs", type=int, default=1, help="processes to share the runs (1)")
+    parser.add_argument(
+        "--kill",
+        action="store_true",
+        help="kill real processes instead: at every point of a run, and 200 times at random",
+    )
     parser.add_argument("--batch", type=int, metavar="N", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    if options.kill:
+        if not SUPPORTED:
+            parser.error("--kill needs os.fork, which this system does not have")
+        report = run_kills(RANDOM_KILLS, options.seed)
+        print(report)
+        return 1 if report.violations else 0
     if options.batch is not None:
         done, counts = run_batch(options.runs, options.batch)
         print(json.dumps({"runs": done, "counts": counts}))
