@@ -193,9 +193,14 @@ def _typed(value: str, kind: Any, text: str) -> Any:
 
 
 def refusal(workflow: Workflow, answer: dict[str, Any]) -> list[str]:
-    """Return one line for each node and input that ComfyUI did not accept."""
+    """Return one line for each node and input that ComfyUI did not accept.
+
+    ComfyUI repeats what a node's own check says for every input the check has looked at. Such a text names
+    the input itself, so it is told once for the node and without the inputs it was repeated for.
+    """
     lines = []
     for node_id, problem in (answer.get("node_errors") or {}).items():
+        inputs_of_text: dict[str, list[str]] = {}
         for error in problem.get("errors", []):
             input_name = (error.get("extra_info") or {}).get("input_name")
             details = str(error.get("details") or "")
@@ -205,7 +210,9 @@ def refusal(workflow: Workflow, answer: dict[str, Any]) -> list[str]:
                 text = details.split(" - ", 1)[-1]
             else:
                 text = ": ".join(filter(None, [message, details]))
-            where = f", input {input_name}" if input_name else ""
+            inputs_of_text.setdefault(text, []).append(str(input_name or ""))
+        for text, names in inputs_of_text.items():
+            where = f", input {names[0]}" if len(names) == 1 and names[0] else ""
             lines.append(f"{label(workflow, node_id)}{where}: {text}")
     error = answer.get("error")
     if error and not lines:

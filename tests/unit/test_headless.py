@@ -269,6 +269,36 @@ def test_each_refused_input_is_named_with_its_node(
     assert "Custom validation" not in told
 
 
+def test_what_comfyui_repeats_for_every_input_is_told_once_for_each_node(
+    tmp_path: Path, comfy: FakeComfyUI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*texts: str) -> dict[str, Any]:
+        errors = [
+            {
+                "type": "custom_validation_failed",
+                "message": "Custom validation failed for node",
+                "details": f"{name} - {text}",
+                "extra_info": {"input_name": name},
+            }
+            for text in texts
+            for name in ("prompt", "mode", "duration")
+        ]
+        return {"errors": errors, "class_type": "KlingTakesTextToVideo"}
+
+    same = "duration: kling-v2-6 makes 5 or 10 seconds - not 7."
+    comfy.refuse = {
+        "error": {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"},
+        "node_errors": {"1": refused(same), "2": refused(same, "prompt: it is empty.")},
+    }
+    assert run(tmp_path, comfy) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if line.startswith("Node")] == [
+        f'Node 1 "Kling Text to Video": {same}',
+        f'Node 2 "Save Video": {same}',
+        'Node 2 "Save Video": prompt: it is empty.',
+    ]
+
+
 def test_a_refusal_without_a_node_is_told_too(
     tmp_path: Path, comfy: FakeComfyUI, capsys: pytest.CaptureFixture[str]
 ) -> None:
