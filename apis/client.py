@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from . import errors
-from .outcomes import error_of_answer, error_of_exception
+from .outcomes import error_of_answer, error_of_exception, is_passing
 from .polling import Schedule, backoff, obeyed_retry_after
 from .proxies import proxy_for
 from .session import open_session
@@ -283,9 +283,9 @@ def _is_passing(error: errors.ApiError, failures: int, age: float) -> bool:
     """Whether a read that failed for the n-th time in a row is worth repeating; ``age`` of the task in s."""
     if isinstance(error, errors.NotFound):
         return age < NEWBORN
-    if isinstance(error, errors.Refused):
-        return error.code is None and error.http_status != 401 and failures < REFUSED_READS
-    return isinstance(error, errors.NeverDelivered | errors.Paced | errors.OutcomeUnknown)
+    if isinstance(error, errors.Refused) and failures >= REFUSED_READS:
+        return False
+    return is_passing(error)
 
 
 class PollingOperation(Generic[Resp]):

@@ -215,6 +215,16 @@ def of_answer(status: int, code: int | None) -> Meaning:
     return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API, or something on the way to it, failed.")
 
 
+def is_passing(error: errors.ApiError) -> bool:
+    """Whether a read that ended so is worth repeating.
+
+    A refusal without a code is not Kling's: something on the way made it, and may let the next one through.
+    """
+    if isinstance(error, errors.Refused):
+        return error.code is None and error.http_status != 401
+    return isinstance(error, errors.NeverDelivered | errors.Paced | errors.OutcomeUnknown)
+
+
 def error_of_answer(
     status: int,
     code: int | None,

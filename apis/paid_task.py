@@ -22,6 +22,7 @@ from .kling import camera, dialects, rules
 from .kling.price import Price, estimate
 from .kling.requests import VideoRequest, canonical, seconds
 from .kling.responses import KlingTask, Phase
+from .outcomes import is_passing
 from .polling import backoff, obeyed_retry_after
 from .session import open_session
 from .slots import slot_line, take_lock
@@ -283,11 +284,15 @@ class PaidTask:
         while True:
             try:
                 return await self.studio.api.find(self.dialect, self.request.product, external_id)
-            except (errors.NeverDelivered, errors.Paced, errors.OutcomeUnknown) as error:
+            except errors.ApiError as error:
+                if not is_passing(error):
+                    raise
                 tries += 1
                 if tries >= self.studio.policy.read_tries:
+                    # A refusal's own sentence speaks of a create; here only the look for one was refused.
+                    said = "The lookup was refused." if isinstance(error, errors.Refused) else error.message
                     raise errors.OutcomeUnknown(
-                        f"{error.message} So it is not known whether this take was bought, and nothing more "
+                        f"{said} So it is not known whether this take was bought, and nothing more "
                         "was sent. Queue the same take again: it is looked up first and never bought twice.",
                         external_task_id=external_id,
                     ) from None

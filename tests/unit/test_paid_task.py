@@ -434,3 +434,16 @@ async def test_the_id_depends_on_the_take_the_attempt_and_the_scope_only() -> No
     assert external_task_id("a" * 64, 1) == external_task_id("a" * 64, 1)
     ids = {external_task_id("a" * 64, 1), external_task_id("a" * 64, 2), external_task_id("a" * 64, 1, "f")}
     assert len(ids) == 3
+
+
+async def test_a_lookup_that_is_refused_on_the_way_is_repeated_and_never_says_that_nothing_was_paid(
+    tmp_path: Path,
+) -> None:
+    lost = Fault("create", "make_then_reset")
+    async with stage(tmp_path, faults=[lost, Fault("lookup", "html_403", times=3)]) as s:
+        assert not (await s.take(s.studio())).collected
+    async with stage(tmp_path / "2", faults=[lost, Fault("lookup", "html_403", times=50)]) as s:
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await s.take(s.studio())
+        assert "nothing is paid" not in str(caught.value)
+        assert s.state.creates_received == 1
