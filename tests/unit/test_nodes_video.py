@@ -500,7 +500,7 @@ async def test_a_model_of_the_new_standard_says_that_a_key_pair_can_not_reach_it
     monkeypatch.delenv("KLING_API_KEY")
     monkeypatch.setenv("KLING_ACCESS_KEY", "access-key-of-the-tests")
     monkeypatch.setenv("KLING_SECRET_KEY", "secret-key-of-the-tests")
-    with pytest.raises(errors.CredentialsError, match="takes an API key only.*KLING_API_KEY"):
+    with pytest.raises(errors.CredentialsError, match=r"takes an API key only.*KLING_API_KEY"):
         await nodes.KlingTextToVideoNode().api_call(**{**WORDS, "model_name": new_model, "duration": "4"})
     assert not kling.state.requests
 
