@@ -182,7 +182,7 @@ class SynchronousOperation(Generic[Req, Resp]):
                 # A stream: aiohttp warns of bytes over 1 MiB, and two pictures are more.
                 data=None if body is None else io.BytesIO(body),
                 headers=headers,
-                proxy=proxy_for(URL(self.connection.base_url)),
+                proxy=await proxy_for(URL(self.connection.base_url)),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
             ) as answer,

@@ -189,7 +189,7 @@ class _Job:
                     return Answer("refuse", f"the link {problem}, so it was not followed")
                 link = URL(url, encoded=True)
                 async with self._http.get(
-                    link, headers=headers, allow_redirects=False, proxy=proxy_for(link)
+                    link, headers=headers, allow_redirects=False, proxy=await proxy_for(link)
                 ) as response:
                     if response.status not in _REDIRECTS:
                         return await self._receive(response, offset)

@@ -11,15 +11,20 @@ import urllib.request
 
 from yarl import URL
 
+from .off_loop import off_loop
 
-def proxy_for(url: URL) -> URL | None:
+
+async def proxy_for(url: URL) -> URL | None:
     """Give the proxy, login included, for a request to `url`; None for a direct one.
 
     Reads http_proxy, https_proxy and no_proxy (and what Windows and macOS keep in their settings). A proxy
     that aiohttp can't use, such as SOCKS, counts as none.
     """
     found = urllib.request.getproxies().get(url.scheme, "")
-    if not found or urllib.request.proxy_bypass(url.host or ""):
+    if not found:
+        return None
+    # Windows and macOS may look the host up here, which can hang.
+    if await off_loop(lambda: urllib.request.proxy_bypass(url.host or "")):
         return None
     try:
         proxy = URL(found if "://" in found else f"http://{found}")

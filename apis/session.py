@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from .resolver import Resolver
+
 
 @dataclass
 class _Shared:
@@ -37,7 +39,7 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     if shared is None:
         shared = _Shared(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0, resolver=Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
             )
