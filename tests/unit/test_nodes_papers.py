@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,53 @@ def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> No
         wanted = {f"${price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
         told = {word.rstrip(",") for word in row.split() if word.startswith("$")}
         assert told == wanted, spec.name
+
+
+def test_the_prices_of_the_readme_are_those_of_the_model_table() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = ModelTable.load()
+    living = [spec for spec in table.specs.values() if spec.living]
+    for spec in living:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
+        cells = [cell.strip() for cell in row.split("|")[2:-1]]
+        wanted = {f"{price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
+        assert set(re.findall(r"[0-9]+\.[0-9]+", " ".join(cells))) == wanted, spec.name
+        offered = [bool(cell) for cell in cells[4:]]
+        assert offered == [spec.can("end_frame"), spec.can("sound"), spec.can("shots")], spec.name
+    all_prices = [
+        price.units_per_second * table.usd_per_unit * seconds
+        for spec in living
+        for price in spec.prices
+        for seconds in spec.durations
+    ]
+    assert f"A generation costs ${min(all_prices):.2f} to ${max(all_prices):.2f} " in page
+
+
+def sentences_of_the_code() -> str:
+    """Every text in `apis` and `nodes`, with a gap where a value is put in."""
+    found = []
+    for path in [*(ROOT / "apis").rglob("*.py"), *(ROOT / "nodes").rglob("*.py")]:
+        for part in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                found.append(part.value)
+            elif isinstance(part, ast.JoinedStr):
+                pieces = [one.value if isinstance(one, ast.Constant) else "\0" for one in part.values]
+                found.append("".join(str(piece) for piece in pieces))
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"web/docs/{name}.md" for name in NODES)])
+def test_the_messages_that_a_page_explains_are_those_that_the_code_gives(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8").partition("## When something goes wrong")[2]
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows
+    code = sentences_of_the_code()
+    for message in rows:
+        if "a sentence that begins with" in message:
+            continue
+        words = re.sub(r"^[a-z_]+: ", "", message)  # the widget is put in
+        for piece in filter(None, re.split(r" ?(?:\.\.\.|…) ?", words)):
+            assert piece in code, f"no code says {piece!r}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
