@@ -7,7 +7,8 @@ A create that failed is worth exactly one of four things:
 ``PACED``            Kling said not now and made nothing. Wait, then the same request again.
 ``UNKNOWN``          It may have been carried out. A blind resend is a second charge: look it up first.
 
-Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
+The sentences say what happened, not what is paid: that depends on what else was sent, which only the
+sender of a create knows. Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
 Sources: Kling's error code page (2026-09-20); recorded answers of the live API (2026-05 to 2026-09);
 aiohttp's exception tree, 3.11 to 3.14.
 """
@@ -62,7 +63,6 @@ class Meaning:
 
 
 _KEY = "Check KLING_API_KEY (or KLING_ACCESS_KEY and KLING_SECRET_KEY, or the pack's credentials.json)"
-_NOTHING_PAID = "Nothing was made and nothing is paid."
 
 #: Every business code that Kling documents.
 CODES: dict[int, Meaning] = {
@@ -97,47 +97,55 @@ CODES: dict[int, Meaning] = {
     1100: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        f"Kling reports a problem with your account. Look into the Kling console. {_NOTHING_PAID}",
+        "Kling reports a problem with your account. Look into the Kling console.",
     ),
     1101: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        f"Your Kling account is in arrears. Top it up in the Kling console, then queue again. "
-        f"{_NOTHING_PAID}",
+        "Your Kling account is in arrears. Top it up in the Kling console, then queue again.",
     ),
     1102: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
         "Your Kling account has no API units left, or they have expired. Buy a resource pack in the Kling "
-        f"console (credits of the Kling app do not count for the API), then queue again. {_NOTHING_PAID}",
+        "console (credits of the Kling app do not count for the API), then queue again.",
     ),
     1103: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        f"Your Kling account has no access to this model or function. {_NOTHING_PAID}",
+        "Your Kling account has no access to this model or function. Choose another model_name, or get access "
+        "in the Kling console.",
     ),
-    1200: Meaning(Outcome.REFUSED, errors.RequestRefused, f"Kling refused the request. {_NOTHING_PAID}"),
-    1201: Meaning(Outcome.REFUSED, errors.RequestRefused, f"Kling refused an input. {_NOTHING_PAID}"),
+    1200: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        "Kling refused the request. Change what its own words name.",
+    ),
+    1201: Meaning(
+        Outcome.REFUSED,
+        errors.RequestRefused,
+        "Kling refused an input. Change the one that its own words name.",
+    ),
     1202: Meaning(
         Outcome.REFUSED,
         errors.RequestRefused,
-        f"This address does not offer that function of Kling. {_NOTHING_PAID}",
+        "This address does not offer that function of Kling. Check KLING_API_BASE, or choose another "
+        "model_name.",
     ),
     1203: Meaning(
         Outcome.REFUSED,
         errors.RequestRefused,
-        f"Kling does not have what was asked for, for example a retired model: try another model_name. "
-        f"{_NOTHING_PAID}",
+        "Kling does not have what was asked for, for example a retired model: try another model_name.",
     ),
     1300: Meaning(
         Outcome.REFUSED,
         errors.ContentRefused,
-        f"Kling's platform policy refused this input. Change the prompt or the picture. {_NOTHING_PAID}",
+        "Kling's platform policy refused this input. Change the prompt or the picture.",
     ),
     1301: Meaning(
         Outcome.REFUSED,
         errors.ContentRefused,
-        f"Kling's content check refused this input. Change the prompt or the picture. {_NOTHING_PAID}",
+        "Kling's content check refused this input. Change the prompt or the picture.",
     ),
     1302: Meaning(Outcome.PACED, errors.Paced, "Kling asks to send requests more slowly."),
     1303: Meaning(
@@ -147,7 +155,7 @@ CODES: dict[int, Meaning] = {
         Outcome.REFUSED,
         errors.AccountRefused,
         "Kling refused the address of this computer: your account has an IP whitelist. Add the address in "
-        f"the Kling console. {_NOTHING_PAID}",
+        "the Kling console.",
     ),
     5000: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling reports an internal error."),
     5001: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling is under maintenance."),
@@ -160,24 +168,25 @@ STATUSES: dict[int, Meaning] = {
     402: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        f"The account has no credits left. Add credits, then queue again. {_NOTHING_PAID}",
+        "The account has no credits left. Add credits, then queue again.",
     ),
     403: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        f"The API, or something on the way to it, refuses access. {_NOTHING_PAID}",
+        "The API, or something on the way to it, refuses access. Check the proxy or firewall of this network "
+        "and KLING_API_BASE.",
     ),
     404: Meaning(
         Outcome.REFUSED,
         errors.RequestRefused,
-        f"This address is not Kling's API. Check KLING_API_BASE and KLING_REGION. {_NOTHING_PAID}",
+        "This address is not Kling's API. Check KLING_API_BASE and KLING_REGION.",
     ),
     408: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API gave up waiting for the request."),
     409: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API answered with a conflict."),
     413: Meaning(
         Outcome.REFUSED,
         errors.RequestRefused,
-        f"The request is too large for the API. Use a smaller picture. {_NOTHING_PAID}",
+        "The request is too large for the API. Use a smaller picture.",
     ),
     429: Meaning(Outcome.PACED, errors.Paced, "The API asks to send requests more slowly."),
     499: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The connection was cut before the answer."),
@@ -194,7 +203,7 @@ def of_answer(status: int, code: int | None) -> Meaning:
         if code in CODES:
             return CODES[code]
         if 400 <= status < 500 and status not in STATUSES:
-            return Meaning(Outcome.REFUSED, errors.Refused, f"Kling refused the request. {_NOTHING_PAID}")
+            return Meaning(Outcome.REFUSED, errors.Refused, "Kling refused the request.")
         if 200 <= status < 300:
             return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling answered with an unknown code.")
     if 200 <= status < 300:
@@ -208,10 +217,10 @@ def of_answer(status: int, code: int | None) -> Meaning:
             Outcome.REFUSED,
             errors.RequestRefused,
             "The address redirects elsewhere, and a key is never sent along a redirect. Check KLING_API_BASE "
-            f"and KLING_REGION, and that no login page stands between. {_NOTHING_PAID}",
+            "and KLING_REGION, and that no login page stands between.",
         )
     if 400 <= status < 500:
-        return Meaning(Outcome.REFUSED, errors.Refused, f"The API refused the request. {_NOTHING_PAID}")
+        return Meaning(Outcome.REFUSED, errors.Refused, "The API refused the request.")
     return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API, or something on the way to it, failed.")
 
 
@@ -263,7 +272,7 @@ def error_of_exception(error: BaseException, host: str) -> errors.ApiError:
     if of_exception(error) is Outcome.NEVER_DELIVERED:
         return errors.NeverDelivered(
             f"{host} could not be reached ({kind}). Check the network, the proxy and KLING_API_BASE, then "
-            "queue again. The request never left, so it is not paid."
+            "queue again."
         )
     if isinstance(error, asyncio.TimeoutError):
         return errors.OutcomeUnknown(f"{host} did not answer in time ({kind}).")

@@ -17,6 +17,7 @@ from yarl import URL
 from kling_takes.apis import errors
 from kling_takes.apis.outcomes import (
     CODES,
+    STATUSES,
     Outcome,
     error_of_answer,
     error_of_exception,
@@ -140,6 +141,24 @@ def test_every_refusal_says_that_nothing_is_paid_or_what_to_do_with_the_key() ->
         if meaning.outcome is Outcome.REFUSED:
             says = meaning.sentence
             assert "Nothing was made" in says or "KLING_" in says or "clock" in says, code
+
+
+def test_every_refusal_says_what_to_do() -> None:
+    remedies = (
+        "Check",
+        "Change",
+        "Choose",
+        "Set the",
+        "Buy",
+        "Top it up",
+        "Look into",
+        "Add ",
+        "Use ",
+        "try ",
+    )
+    for code, meaning in (*CODES.items(), *STATUSES.items()):
+        if meaning.outcome is Outcome.REFUSED:
+            assert set(remedies) & set(meaning.sentence.split()), code
 
 
 def test_no_answer_is_left_without_a_class_and_only_a_2xx_with_code_0_is_a_success() -> None:
