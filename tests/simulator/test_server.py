@@ -47,10 +47,13 @@ def wait_for(url: str, identifier: str, seconds: float = 20.0):
 
 
 def test_a_server_starts_on_a_free_port_and_ends_without_a_thread():
+    before = set(threading.enumerate())  # another test of this process may have a server of its own
     with SimulatorServer(State(render="tiny")) as server:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
         assert post(server.url)["code"] == 0
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("kling-simulator")]
+        mine = set(threading.enumerate()) - before
+        assert [thread for thread in mine if thread.name == "kling-simulator"]
+    assert not [thread for thread in mine if thread.is_alive()]
     server.close()
 
 
