@@ -136,29 +136,16 @@ def test_every_documented_code_has_its_class_and_a_sentence() -> None:
         assert meaning.sentence.endswith(".")
 
 
-def test_every_refusal_says_that_nothing_is_paid_or_what_to_do_with_the_key() -> None:
-    for code, meaning in CODES.items():
-        if meaning.outcome is Outcome.REFUSED:
-            says = meaning.sentence
-            assert "Nothing was made" in says or "KLING_" in says or "clock" in says, code
+def test_no_sentence_speaks_of_money_which_depends_on_what_else_was_sent() -> None:
+    for code, meaning in (*CODES.items(), *STATUSES.items()):
+        assert not any(word in meaning.sentence for word in (" paid", " bought", " made")), code
 
 
 def test_every_refusal_says_what_to_do() -> None:
-    remedies = (
-        "Check",
-        "Change",
-        "Choose",
-        "Set the",
-        "Buy",
-        "Top it up",
-        "Look into",
-        "Add ",
-        "Use ",
-        "try ",
-    )
+    remedies = {"Check", "Change", "Choose", "Set", "Buy", "Top", "Look", "Add", "Use", "try"}
     for code, meaning in (*CODES.items(), *STATUSES.items()):
         if meaning.outcome is Outcome.REFUSED:
-            assert set(remedies) & set(meaning.sentence.split()), code
+            assert remedies & set(meaning.sentence.split()), code
 
 
 def test_no_answer_is_left_without_a_class_and_only_a_2xx_with_code_0_is_a_success() -> None:
