@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,20 @@ class Delivered:
     notes: tuple[str, ...] = ()
 
 
+@contextmanager
+def already_bought(task_id: str, external_task_id: str | None) -> Iterator[None]:
+    """Within the block a JournalError says that the task exists: what it says of buying comes too late."""
+    try:
+        yield
+    except errors.JournalError as error:
+        error.task_id, error.external_task_id = task_id, external_task_id
+        error.message = (
+            f"This take is bought already, and how it stands could not be written down. {error.message} "
+            "Nothing is lost: the same take again, or Kling Recover a Take with the task's id, collects it."
+        )
+        raise
+
+
 class Follower:
     """Follows one task to its end and fetches its video."""
 
@@ -72,7 +88,20 @@ class Follower:
         """
         if row.task_id is None:
             raise ValueError("a row without a task id has nothing to deliver")
-        target = self.files / safe_name(row.task_id)
+        with already_bought(row.task_id, row.external_task_id):
+            return await self._deliver(row, row.task_id, typical, deadline, collected, price, notes)
+
+    async def _deliver(
+        self,
+        row: Row,
+        task_id: str,
+        typical: float,
+        deadline: float,
+        collected: bool,
+        price: Price | None,
+        notes: tuple[str, ...],
+    ) -> Delivered:
+        target = self.files / safe_name(task_id)
         journal, clock = self.studio.journal, self.studio.clock
         if row.state == "delivered" and target.is_file():
             self.status.show("Collected, nothing paid: the video is still here")
@@ -80,7 +109,7 @@ class Follower:
         earlier = await journal.call(journal.durations, row.account, row.kind)
         if self.studio.on_this_computer:
             typical = min(typical, LOCAL_WAIT)
-        task = await self._finished(row, expected_seconds(earlier, typical), deadline)
+        task = await self._finished(row, task_id, expected_seconds(earlier, typical), deadline)
         finished = clock.time()
         if task.created_at is not None and task.updated_at is not None and row.submitted_at is not None:
             # Kling's own times: a video collected a day later did not take a day to make.
@@ -134,9 +163,8 @@ class Follower:
             error.task_id = error.task_id or task.task_id
             raise
 
-    async def _finished(self, row: Row, expected: float, deadline: float) -> KlingTask:
+    async def _finished(self, row: Row, task_id: str, expected: float, deadline: float) -> KlingTask:
         clock, journal = self.studio.clock, self.studio.journal
-        assert row.task_id is not None  # noqa: S101 - narrows the type; deliver() has checked it
         elapsed = max(0.0, clock.time() - (row.submitted_at or clock.time()))
         self.status.expect(elapsed, expected)
         started_at: float | None = None
@@ -155,7 +183,7 @@ class Follower:
             task = await self.studio.api.follow(
                 dialects.by_name(row.dialect),
                 row.product,
-                row.task_id,
+                task_id,
                 schedule=Schedule(expected, self.studio.policy.poll_floor, self.studio.policy.poll_ceiling),
                 elapsed=elapsed,
                 deadline=deadline,
@@ -168,12 +196,12 @@ class Follower:
             raise _failed(error.message, row) from None
         except errors.NotFound:
             raise _gone(
-                row.task_id,
+                task_id,
                 "Kling does not know the task under this key. If you changed the key or KLING_REGION since "
                 "it was bought, change them back",
             ) from None
         except errors.ApiError as error:
-            error.task_id = row.task_id
+            error.task_id = task_id
             error.external_task_id = row.external_task_id
             error.message += " The task itself goes on at Kling; queue the same take again to collect it."
             raise
@@ -244,6 +272,6 @@ def _gone(task_id: str, why: str) -> errors.TaskGone:
     return errors.TaskGone(
         f"This take was bought before, and its video can't be had now: {why}. Kling keeps videos for "
         f"{KEPT_DAYS} days. It is not bought again by itself: to make it anew, choose another number for "
-        "take.",
+        "take in the node that made it.",
         task_id=task_id,
     )

@@ -190,10 +190,10 @@ class Journal:
                 "same take."
             )
         return errors.JournalError(
-            f"The record of paid takes was damaged. It is kept as {kept.name} in ComfyUI's "
-            f"user/{self.path.parent.name} folder, and nothing was bought this time. Queue again to go on "
-            "with a new record: with your own Kling key, takes that you have paid for are found at Kling "
-            "and collected, not bought again."
+            "The record of paid takes was damaged, and nothing is bought without one. It is kept as "
+            f"{kept.name} in ComfyUI's user/{self.path.parent.name} folder. Queue again to go on with a new "
+            "record: with your own Kling key, takes that you have paid for are found at Kling and collected, "
+            "not bought again."
         )
 
     def _refusal(self, error: Exception) -> errors.JournalError:

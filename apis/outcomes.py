@@ -7,8 +7,9 @@ A create that failed is worth exactly one of four things:
 ``PACED``            Kling said not now and made nothing. Wait, then the same request again.
 ``UNKNOWN``          It may have been carried out. A blind resend is a second charge: look it up first.
 
-The sentences say what happened, not what is paid: that depends on what else was sent, which only the
-sender of a create knows. Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
+Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
+The sentences say what happened and what to do, and nothing of money: the same refusal may come to a create
+that was sent before, or to a look at a task that is paid for.
 Sources: Kling's error code page (2026-09-20); recorded answers of the live API (2026-05 to 2026-09);
 aiohttp's exception tree, 3.11 to 3.14.
 """
@@ -113,8 +114,8 @@ CODES: dict[int, Meaning] = {
     1103: Meaning(
         Outcome.REFUSED,
         errors.AccountRefused,
-        "Your Kling account has no access to this model or function. Choose another model_name, or get access "
-        "in the Kling console.",
+        "Your Kling account has no access to this model or function. Choose another model_name, or get "
+        "access in the Kling console.",
     ),
     1200: Meaning(
         Outcome.REFUSED,

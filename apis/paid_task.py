@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import errors
-from .collect import Delivered, Follower
+from .collect import Delivered, Follower, already_bought
 from .journal import OPEN_STATES, Purchase, Row
 from .kling import camera, dialects, rules
 from .kling.price import Price, estimate
 from .kling.requests import VideoRequest, canonical, seconds
-from .kling.responses import KlingTask, Phase
+from .kling.responses import PARAMETER_CODE, KlingTask, Phase
 from .outcomes import is_passing
 from .polling import backoff, obeyed_retry_after
 from .session import open_session
@@ -157,11 +157,12 @@ class PaidTask:
 
     async def _record(self, row: Row, task: KlingTask, *, by_this_run: bool, adopted: bool) -> _Bought:
         """Write down that Kling has the task, before anything else happens."""
-        journal, now = self.studio.journal, self.studio.clock.time()
-        await journal.call(
-            journal.submitted, row.row_id, task.task_id, now=now, dialect=self.dialect.name, adopted=adopted
-        )
-        known = await journal.call(journal.find_task, row.account, task.task_id)
+        journal, now, name = self.studio.journal, self.studio.clock.time(), self.dialect.name
+        with already_bought(task.task_id, row.external_task_id):
+            await journal.call(
+                journal.submitted, row.row_id, task.task_id, now=now, dialect=name, adopted=adopted
+            )
+            known = await journal.call(journal.find_task, row.account, task.task_id)
         return _Bought(known or row, task, by_this_run)
 
     # -- one create ------------------------------------------------------------------------------------
@@ -188,6 +189,13 @@ class PaidTask:
                         return await self._record(
                             row, existing, by_this_run=send.doubtful_now, adopted=send.doubts == 0
                         )
+                    except errors.RequestRefused as error:
+                        made = await self._made_before(external_id, error)
+                        if made is None:
+                            raise
+                        return await self._record(
+                            row, made, by_this_run=send.doubtful_now, adopted=send.doubts == 0
+                        )
                     except errors.OutcomeUnknown as error:
                         found = await self._after_unknown(send, row, external_id, error)
                         if found is not None:
@@ -196,6 +204,10 @@ class PaidTask:
             if send.doubts == 0:
                 # No create under this id can have been carried out, so none is left to be collected.
                 await journal.call(journal.refused, row.row_id, error.message, sends=row.sends)
+                never_left = isinstance(error, errors.NeverDelivered)
+                error.message += f" {_NEVER_LEFT if never_left else _NOTHING_PAID}"
+            else:
+                error.message += f" {_EARLIER_SEND} {_NEVER_TWICE if external_id else _PROXY_DOUBT}"
             raise
 
     async def _create(self, row: Row, external_id: str | None) -> KlingTask:
@@ -224,8 +236,8 @@ class PaidTask:
         pause = obeyed_retry_after(error.retry_after, backoff(send.paced, jitter=_jitter()))
         if pause > self._remaining():
             raise errors.Paced(
-                "Your Kling account had no free slot in all this time, so nothing was bought. Queue again "
-                "later, or raise KLING_MAX_WAIT_MINUTES.",
+                "Your Kling account had no free slot in all this time. Queue again later, or raise "
+                "KLING_MAX_WAIT_MINUTES.",
                 code=error.code,
                 request_id=error.request_id,
             ) from None
@@ -248,8 +260,7 @@ class PaidTask:
                 return found
         if send.doubts - (row.sends - 1) >= self.studio.policy.unknown_sends or self._remaining() <= 0:
             raise errors.OutcomeUnknown(
-                f"{error.message} Whether the take was accepted is not known. Queue the same take again: "
-                "it is looked up first and never bought twice.",
+                f"{error.message} Whether the take was accepted is not known. {_NEVER_TWICE}",
                 external_task_id=external_id,
                 code=error.code,
                 request_id=error.request_id,
@@ -278,23 +289,23 @@ class PaidTask:
     async def _find(self, external_id: str) -> KlingTask | None:
         """The task under our id; None only where Kling has said that it has none.
 
-        A lookup that fails in passing is repeated, then raises OutcomeUnknown: not seeing is not knowing.
+        A lookup that fails in passing is repeated. One that fails for good, or too often, raises
+        OutcomeUnknown, whatever failed: not seeing is not knowing.
         """
         tries = 0
         while True:
             try:
                 return await self.studio.api.find(self.dialect, self.request.product, external_id)
             except errors.ApiError as error:
-                if not is_passing(error):
-                    raise
                 tries += 1
-                if tries >= self.studio.policy.read_tries:
-                    # A refusal's own sentence speaks of a create; here only the look for one was refused.
-                    said = "The lookup was refused." if isinstance(error, errors.Refused) else error.message
+                if tries >= self.studio.policy.read_tries or not is_passing(error):
                     raise errors.OutcomeUnknown(
-                        f"{said} So it is not known whether this take was bought, and nothing more "
-                        "was sent. Queue the same take again: it is looked up first and never bought twice.",
+                        f"{error.message} So it is not known whether this take was bought, and nothing more "
+                        f"was sent. {_NEVER_TWICE}",
                         external_task_id=external_id,
+                        code=error.code,
+                        request_id=error.request_id,
+                        http_status=error.http_status,
                     ) from None
                 await self.studio.clock.sleep(backoff(tries, jitter=_jitter()))
 
@@ -325,6 +336,15 @@ class PaidTask:
             "Queue the same take again in a few minutes to collect it.",
             external_task_id=external_id,
         )
+
+    async def _made_before(self, external_id: str | None, refusal: errors.RequestRefused) -> KlingTask | None:
+        """The task whose existence may be all that a refused parameter means, worded as we don't know it."""
+        if external_id is None or refusal.code != PARAMETER_CODE:
+            return None
+        try:
+            return await self.studio.api.find(self.dialect, self.request.product, external_id)
+        except errors.ApiError:
+            return None
 
     # -- small things ----------------------------------------------------------------------------------
 
@@ -373,6 +393,10 @@ class _Send:
     in_line: bool = False
 
 
+_NEVER_LEFT = "The request never left, so it is not paid."
+_NOTHING_PAID = "Nothing was made and nothing is paid."
+_EARLIER_SEND = "An earlier send of this take may have been carried out all the same."
+_NEVER_TWICE = "Queue the same take again: it is looked up first and never bought twice."
 _PROXY_DOUBT = (
     "Comfy.org may or may not have bought it, and there it can't be looked up: see the usage in your Comfy "
     "account. Queue the same take once more to send it under the same idempotency key, which Comfy.org "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 PAID = "tests/unit/test_paid_task.py"
 GUARD = "tests/unit/test_purchase_guard.py"
+MONEY = "tests/unit/test_money_words.py"
 COMFY = "tests/unit/test_comfy_org.py"
 JOURNAL = "tests/unit/test_journal.py"
 JOURNAL_GUARD = "tests/unit/test_journal_guard.py"
@@ -99,8 +100,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _one(
         "the answer's task id is not written down before the waiting begins",
         _PAID,
-        "        await journal.call(\n            journal.submitted, row.row_id, task.task_id, now=now, "
-        "dialect=self.dialect.name, adopted=adopted\n        )\n",
+        "            await journal.call(\n                journal.submitted, row.row_id, task.task_id, "
+        "now=now, dialect=name, adopted=adopted\n            )\n",
         "",
         PAID,
         *KILL_IN_DOUBT,
@@ -306,6 +307,35 @@ MUTATIONS: tuple[Mutation, ...] = (
         "return code == PARAMETER_CODE",
         "tests/unit/test_kling_responses.py",
         OUTCOMES,
+    ),
+    _one(
+        "a task that exists is not looked for where Kling words it otherwise",
+        _PAID,
+        "if external_id is None or refusal.code != PARAMETER_CODE:",
+        "if True:",
+        GUARD,
+    ),
+    _one(
+        "a refused lookup says what a refused create would",
+        _PAID,
+        "if tries >= self.studio.policy.read_tries or not is_passing(error):\n",
+        "if not is_passing(error):\n                    raise\n"
+        "                if tries >= self.studio.policy.read_tries:\n",
+        MONEY,
+    ),
+    _one(
+        "a refusal after a lost reply says that nothing is paid",
+        _PAID,
+        'f" {_EARLIER_SEND} ',
+        'f" {_NOTHING_PAID} {_EARLIER_SEND} ',
+        MONEY,
+    ),
+    _one(
+        "a record that fails after the purchase says that nothing is bought",
+        _PAID,
+        "        with already_bought(task.task_id, row.external_task_id):\n",
+        "        if True:\n",
+        MONEY,
     ),
     _one(
         "a doubt that a refusal follows is forgotten",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis import errors
+from kling_takes.apis import errors, outcomes
 from kling_takes.apis.journal import Journal, Row
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
@@ -160,3 +160,15 @@ async def test_through_the_proxy_a_second_process_does_not_send_what_the_first_i
         with pytest.raises(errors.OutcomeUnknown, match="Another process"):
             await s.take(studio)
         assert s.state.creates_received == 0
+
+
+async def test_a_task_that_exists_is_collected_however_kling_words_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as s:
+        first = await s.take(s.studio(s.journal("one")))
+        monkeypatch.setattr(outcomes, "is_already_exists", lambda code, message: False)
+        second = await s.take(s.studio(s.journal("two")))
+        assert second.collected
+        assert second.task_id == first.task_id
+        assert len(s.committed) == 1

@@ -1,0 +1,139 @@
+"""What an error says about money is true, whenever in a take's life it comes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kling_takes.apis import errors
+from kling_takes.apis.journal import Journal
+from kling_takes.simulator.faults import Fault
+from kling_takes.tests.stage import Listener, Stage, stage
+
+FOR_EVER = 100_000.0
+#: words that may stand in an error only where it is certain that no task was made
+CLAIMS = ("nothing is paid.", "nothing was made", "nothing was bought", "not paid")
+
+
+def claims(error: BaseException) -> list[str]:
+    return [words for words in CLAIMS if words in str(error).lower()]
+
+
+class Trigger(Listener):
+    """Breaks something in the moment in which a line is shown."""
+
+    def __init__(self, words: str, place: Stage, **changes: object) -> None:
+        super().__init__()
+        self._words, self._place, self._changes = words, place, changes
+
+    def state(self, text: str, elapsed: float, expected: float | None) -> None:
+        super().state(text, elapsed, expected)
+        if self._words in text:
+            for name, value in self._changes.items():
+                setattr(self._place.state, name, value)
+
+
+async def refused(place: Stage, kind: type[errors.KlingTakesError]) -> errors.KlingTakesError:
+    with pytest.raises(kind) as caught:
+        await place.take(place.studio())
+    return caught.value
+
+
+async def test_a_refusal_at_the_first_create_says_that_nothing_is_paid(tmp_path: Path) -> None:
+    async with stage(tmp_path, refuse_code=1102) as s:
+        assert claims(await refused(s, errors.AccountRefused))
+
+
+@pytest.mark.parametrize("code", [1102, 1201, 1301, 1303])
+async def test_a_refusal_after_a_lost_reply_does_not_say_that_nothing_is_paid(
+    tmp_path: Path, code: int
+) -> None:
+    lost = Fault("create", "make_then_reset")
+    async with stage(tmp_path, faults=[lost], lookup_blind_seconds=FOR_EVER) as s:
+        s.heard = Trigger("reply was lost", s, refuse_code=code)
+        error = await refused(s, errors.ApiError)
+        assert len(s.committed) == 1
+        assert not claims(error)
+        assert "never bought twice" in str(error)
+
+
+async def test_a_host_that_goes_away_after_a_lost_reply_does_not_say_that_nothing_is_paid(
+    tmp_path: Path,
+) -> None:
+    lost = Fault("create", "make_then_reset")
+    async with stage(tmp_path, faults=[lost]) as s:
+        studio = s.studio()
+
+        class Unplugged(Listener):
+            def state(self, text: str, elapsed: float, expected: float | None) -> None:
+                if "reply was lost" in text:
+                    object.__setattr__(studio.api.connection, "base_url", "http://127.0.0.1:9")
+
+        s.heard = Unplugged()
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await s.take(studio)
+        assert not claims(caught.value)
+
+
+async def test_a_key_that_dies_after_a_lost_reply_leaves_a_doubt(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[Fault("create", "make_then_reset")]) as s:
+        s.heard = Trigger("reply was lost", s, api_keys={})
+        error = await refused(s, errors.OutcomeUnknown)
+        assert "KLING_API_KEY" in str(error)
+        assert "not known whether this take was bought" in str(error)
+
+
+async def test_a_refused_poll_does_not_say_that_nothing_is_paid(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[Fault("query", "html_403", times=50)]) as s:
+        error = await refused(s, errors.AccountRefused)
+        assert not claims(error)
+        assert s.committed[0].id in str(error)
+
+
+async def test_a_task_that_could_not_be_written_down_is_named_as_bought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as s:
+        studio = s.studio()
+
+        def full(*_: object, **__: object) -> None:
+            raise studio.journal._refusal(sqlite3.OperationalError("database or disk is full"))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "submitted", full)
+            with pytest.raises(errors.JournalError) as caught:
+                await s.take(studio)
+        assert s.committed[0].id in str(caught.value)
+        assert "is bought already" in str(caught.value)
+        assert (await s.take(studio)).collected
+        assert s.state.creates_received == 1
+
+
+async def test_a_record_damaged_while_kling_works_does_not_say_that_nothing_was_bought(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as s:
+        studio = s.studio()
+
+        class Damage(Listener):
+            def state(self, text: str, elapsed: float, expected: float | None) -> None:
+                if text == "Downloading":
+                    path = studio.journal.path
+                    studio.journal.close()
+                    for tail in ("-wal", "-shm"):
+                        path.with_name(path.name + tail).unlink(missing_ok=True)
+                    path.write_bytes(b"no database at all, but long enough to look like one" * 100)
+
+        s.heard = Damage()
+        with pytest.raises(errors.JournalError) as caught:
+            await s.take(studio)
+        assert not claims(caught.value)
+        assert s.committed[0].id in str(caught.value)
+        assert "is bought already" in str(caught.value)
+        s.heard = Listener()
+        assert (await s.take(studio)).collected
+        with closing(sqlite3.connect(studio.journal.path)) as journal:
+            assert journal.execute("SELECT state FROM tasks").fetchall() == [("delivered",)]
