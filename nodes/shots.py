@@ -30,11 +30,14 @@ class KlingTakesShot:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The shot's words and seconds, and the shots before it."""
+        """The shot's words and seconds, and the shots before it; no shot is longer than the longest video."""
+        lengths = [max(spec.durations) for spec in model_table().specs.values() if spec.can("shots")]
         return {
             "required": {
                 "prompt": model_field_to_node_input("STRING", KlingShot, "prompt"),
-                "seconds": model_field_to_node_input("INT", KlingShot, "duration"),
+                "seconds": model_field_to_node_input(
+                    "INT", KlingShot, "duration", max=max(lengths, default=None)
+                ),
             },
             "optional": {
                 "previous_shots": (

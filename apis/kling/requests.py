@@ -44,7 +44,6 @@ class KlingShot(Exact):
         ge=1,
         title="Seconds",
         description="How long this shot lasts. The lengths of all shots add up to the length of the video.",
-        json_schema_extra={"max": 15},
     )
 
 

@@ -103,6 +103,8 @@ def _problems(known: Facts, table: ModelTable, dialect: Dialect | None) -> list[
     if spec is None:
         living = listed(_living(table, known.product), "or")
         text = f"model_name: there is no model {known.model_name} in the table. Choose {living}."
+        if table.warning:  # the model may be in the user's own table, which could not be read
+            text += f" {table.warning}"
         return [Problem("model_name", text), *found]
     refused = list(_by_model(known, spec, table, dialect))
     if refused and (other := _another_model(known, table, spec.name)):

@@ -248,6 +248,14 @@ def test_a_model_that_is_suggested_could_really_do_it() -> None:
                             assert text(**{**fields, "model_name": other.rstrip(".")}) == []
 
 
+def test_an_unknown_model_may_be_in_the_users_table_that_could_not_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "models.json"
+    file.write_text('{"models": {"kling-v9": {', encoding="utf-8")
+    (problem,) = rules.check_widgets("text2video", {"model_name": "kling-v9"}, ModelTable.load(file))
+    assert problem.widget == "model_name"
+    assert "Your model table models.json is not used: line 1" in problem.text
+
+
 def test_an_unknown_model_is_answered_with_the_living_ones() -> None:
     (problem,) = text(model_name="kling-v9")
     living = ("kling-v2-5-turbo", "kling-v2-6", "kling-v3", "kling-3.0-turbo")

@@ -14,6 +14,7 @@ import pytest
 from kling_takes import nodes
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.nodes import badge, host
+from kling_takes.nodes.image_to_video import FRAME_RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
@@ -178,6 +179,17 @@ def test_the_messages_that_a_page_explains_are_those_that_the_code_gives(page: s
         words = re.sub(r"^[a-z_]+: ", "", message)  # the widget is put in
         for piece in filter(None, re.split(r" ?(?:\.\.\.|…) ?", words)):
             assert piece in code, f"no code says {piece!r}"
+
+
+def test_the_limits_in_the_texts_are_those_of_the_model_table() -> None:
+    table = ModelTable.load()
+    for limits in table.limits.values():
+        told = f"At least {limits.image_side} pixels a side, no longer than {limits.image_ratio:g} times"
+        assert FRAME_RULES.startswith(told)
+    words, seconds = (inputs_of("KlingTakesShot")[name][1] for name in ("prompt", "seconds"))
+    assert f"up to {table.shot_limits.characters} characters" in words["tooltip"]
+    assert seconds["max"] == max(max(spec.durations) for spec in table.specs.values() if spec.shots)
+    assert table.shot_limits.most == 6, "the texts say six"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
