@@ -79,6 +79,7 @@ class PaidTask:
         # The body is built once before anything is paid: what can't be said in this dialect shows now.
         self.dialect.create(self.sent, self.spec, self._external_id(1))
         self.line = slot_line(studio.settings.account, self.spec.name)
+        self.secret = ""
         self.began = studio.clock.monotonic()
 
     # -- the take as a whole ---------------------------------------------------------------------------
@@ -131,6 +132,9 @@ class PaidTask:
             found = await self._settle_doubt(open_row, external_id)
             if found is not None:
                 return await self._record(open_row, found, by_this_run=False, adopted=False)
+        if external_id is None:
+            # Before the row: a run that fails here has sent nothing, and leaves no doubt behind.
+            self.secret = self.studio.idempotency_secret(resend=open_row is not None)
         purchase = self._purchase(attempt, external_id)
         try:
             row = await self._prepare(purchase, self.studio.settings.max_usd_per_day)
@@ -213,8 +217,7 @@ class PaidTask:
     async def _create(self, row: Row, external_id: str | None) -> KlingTask:
         headers = {}
         if external_id is None:
-            secret = self.studio.idempotency_secret()
-            headers["Idempotency-Key"] = idempotency_key(self.take, row.attempt, secret)
+            headers["Idempotency-Key"] = idempotency_key(self.take, row.attempt, self.secret)
         return await self.studio.api.create(self.dialect, self.sent, self.spec, external_id, headers)
 
     async def _stand_in_line(self, stack: AsyncExitStack, send: _Send) -> None:

@@ -193,7 +193,7 @@ class Studio:
                 task = await self.api.find(legacy, place, wanted)
             except errors.AuthenticationFailed:
                 raise
-            except errors.Refused:
+            except errors.RequestRefused:
                 continue  # this host does not serve that product
             except errors.ApiError as error:
                 trouble = error
@@ -229,11 +229,20 @@ class Studio:
         except ValueError as error:
             raise errors.ApiError(str(error)) from None
 
-    def idempotency_secret(self) -> str:
-        """A random secret of this installation, kept beside the journal and made at its first use."""
+    def idempotency_secret(self, *, resend: bool = False) -> str:
+        """A random secret of this installation, kept beside the journal and made at its first use.
+
+        For a ``resend`` none is made: under another key than the first it would be a second purchase.
+        """
         path = self.journal.path.with_name("idempotency.secret")
         try:
             if not path.exists():
+                if resend:
+                    raise errors.JournalError(
+                        f"{path.name} beside the record of paid takes is missing. An earlier run may have "
+                        "bought this take under it, so it is not sent again. See the usage in your Comfy "
+                        "account; to buy it anew, choose another number for take."
+                    )
                 _publish_once(path, secrets.token_hex(32))
             secret = path.read_text("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:

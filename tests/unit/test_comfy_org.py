@@ -100,6 +100,31 @@ async def test_a_damaged_secret_refuses_to_spend(tmp_path: Path) -> None:
         assert s.state.creates_received == 0
 
 
+async def test_a_run_that_has_no_secret_leaves_no_doubt(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        studio = s.studio(settings=through_comfy(s))
+        studio.journal.open()
+        secret = studio.journal.path.with_name("idempotency.secret")
+        secret.write_text("torn")
+        with pytest.raises(errors.JournalError):
+            await s.take(studio)
+        secret.unlink()
+        assert not (await s.take(studio)).collected
+
+
+async def test_a_doubt_whose_secret_is_gone_is_not_sent_again_under_another_key(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[DELIVERED_THEN_LOST], proxy_idempotency="replay") as s:
+        studio = s.studio(settings=through_comfy(s))
+        with pytest.raises(errors.OutcomeUnknown):
+            await s.take(studio)
+        studio.journal.path.with_name("idempotency.secret").unlink()
+        for _ in range(2):
+            with pytest.raises(errors.JournalError, match="missing"):
+                await s.take(studio)
+        assert s.state.creates_received == 1
+        assert len(s.committed) == 1
+
+
 async def test_an_account_without_credits_is_told(tmp_path: Path) -> None:
     async with stage(tmp_path, comfy_without_credits={"practice-user"}) as s:
         with pytest.raises(errors.AccountRefused, match="credits"):
