@@ -57,10 +57,17 @@ class AccountSummary:
         if pack.expires_at is None:
             until = ""
         else:
-            day = time.strftime("%Y-%m-%d", time.localtime(pack.expires_at))
             days = (pack.expires_at - self.asked_at) / 86400
+            day = _day(pack.expires_at)
             until = f", ended {day}" if days < 0 else f", until {day} ({days:.0f} days)"
         return f"{pack.name}: {amount}{whole}{until}, {pack.status}"
+
+
+def _day(moment: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(moment))
+    except (OverflowError, OSError, ValueError):  # Windows knows no time after the year 3000
+        return "a far day"
 
 
 def summarise(reply: costs.CostsReply, now: float) -> AccountSummary:

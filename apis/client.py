@@ -240,9 +240,13 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
 
 
 def parse_json(raw: bytes) -> object:
-    """The JSON value in ``raw``, or None where it holds none (an HTML page, half an answer)."""
+    """The JSON value in ``raw``, or None where it holds none (an HTML page, half an answer).
+
+    Half a character, as a text cut within an emoji has, becomes ``?``: no file and no database takes it.
+    """
     try:
-        return json.loads(raw)
+        value: object = json.loads(raw)
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
 

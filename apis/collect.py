@@ -101,7 +101,7 @@ class Follower:
         price: Price | None,
         notes: tuple[str, ...],
     ) -> Delivered:
-        target = self.files / safe_name(task_id)
+        target = self.files / self._name(task_id)
         journal, clock = self.studio.journal, self.studio.clock
         if row.state == "delivered" and target.is_file():
             self.status.show("Collected, nothing paid: the video is still here")
@@ -126,6 +126,11 @@ class Follower:
         await journal.call(journal.delivered, row.row_id, now=clock.time())
         self.status.show(_done(collected, task.deducted_units, price))
         return self._delivered(row, target, duration, task.deducted_units, collected, price, notes)
+
+    def _name(self, task_id: str) -> str:
+        """The video's file name. Only Kling's own ids are one of a kind: two gateways may both have a 1."""
+        settings = self.studio.settings
+        return safe_name(f"{settings.account}/{task_id}" if settings.shares_account else task_id)
 
     async def fetch(self, task: KlingTask, product: str, dialect_name: str, target: Path) -> None:
         """Download the task's video to ``target``, asking Kling for a fresh link where one has expired."""

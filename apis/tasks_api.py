@@ -71,10 +71,7 @@ class TasksApi:
 
     async def get(self, dialect: Dialect, product: str, task_id: str) -> KlingTask:
         """The task under Kling's id; raises NotFound."""
-        task = _task_of(dialect, await self.exchange(dialect.query(product, task_id)), None)
-        if task is None:
-            raise errors.NotFound("Kling has no task under this id.", task_id=task_id)
-        return task
+        return _very_task(dialect, await self.exchange(dialect.query(product, task_id)), task_id)
 
     async def follow(
         self,
@@ -94,10 +91,7 @@ class TasksApi:
         """
 
         def task_in(reply: Any) -> KlingTask:
-            task = _task_of(dialect, reply, None)
-            if task is None:
-                raise errors.NotFound("Kling has no task under this id.", task_id=task_id)
-            return task
+            return _very_task(dialect, reply, task_id)
 
         reply = await PollingOperation(
             _endpoint(dialect.query(product, task_id)),
@@ -132,6 +126,14 @@ def _task_of(dialect: Dialect, reply: Any, wanted: str | None) -> KlingTask | No
         return dialect.task(reply, wanted)
     except ValueError as error:
         raise errors.ApiError(str(error)) from None
+
+
+def _very_task(dialect: Dialect, reply: Any, task_id: str) -> KlingTask:
+    """The task that was asked for by Kling's id: another one's video would be delivered in its place."""
+    task = _task_of(dialect, reply, task_id)
+    if task is None or task.task_id != task_id:
+        raise errors.NotFound("Kling has no task under this id.", task_id=task_id)
+    return task
 
 
 def is_over(task: KlingTask) -> bool:

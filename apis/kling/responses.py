@@ -171,7 +171,7 @@ def legacy_task(task: LegacyTask) -> KlingTask:
         created_at=_unix_seconds(task.created_at),
         updated_at=_unix_seconds(task.updated_at),
         videos=_videos(videos),
-        deducted_units=_number(task.final_unit_deduction),
+        deducted_units=_amount(task.final_unit_deduction),
     )
 
 
@@ -224,12 +224,18 @@ def _billed_units(billing: Any) -> float | None:
     """The video units among the entries `{charge_type, amount, package_type}`, or None without any."""
     entries = [entry for entry in billing if isinstance(entry, dict)] if isinstance(billing, list) else []
     amounts = [
-        _number(entry.get("amount"))
+        _amount(entry.get("amount"))
         for entry in entries
         if entry.get("charge_type") == "unit" and entry.get("package_type") in (None, "video")
     ]
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if known else None
+
+
+def _amount(value: Any) -> float | None:
+    """An amount of units; one below zero would give the day's limit room that it does not have."""
+    number = _number(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _text(value: Any) -> str:
