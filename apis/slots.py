@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class SlotLine:
@@ -71,13 +74,21 @@ _locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.L
 )
 
 
+def _of_this_loop(kept: MutableMapping[asyncio.AbstractEventLoop, dict[K, V]]) -> dict[K, V]:
+    """What is kept for the running loop; what was kept for loops that have ended is forgotten.
+
+    A lock that was waited for holds its loop, so the weak keys alone would keep both for ever.
+    """
+    for loop in [loop for loop in kept if loop.is_closed()]:
+        del kept[loop]
+    return kept.setdefault(asyncio.get_running_loop(), {})
+
+
 def slot_line(account: str, model: str) -> SlotLine:
     """The running loop's line for an account and a model: Kling counts slots by both."""
-    lines = _lines.setdefault(asyncio.get_running_loop(), {})
-    return lines.setdefault((account, model), SlotLine())
+    return _of_this_loop(_lines).setdefault((account, model), SlotLine())
 
 
 def take_lock(account: str, take: str) -> asyncio.Lock:
     """The running loop's lock of one take: of two nodes with the same take the second waits for the first."""
-    locks = _locks.setdefault(asyncio.get_running_loop(), {})
-    return locks.setdefault(f"{account}/{take}", asyncio.Lock())
+    return _of_this_loop(_locks).setdefault(f"{account}/{take}", asyncio.Lock())

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from kling_takes.apis import slots
 from kling_takes.apis.slots import SlotLine, slot_line, take_lock
 
 
@@ -80,3 +81,16 @@ def test_nothing_of_one_loop_reaches_the_next() -> None:
         return slot_line("a", "m")
 
     assert asyncio.run(mine()) is not asyncio.run(mine())
+
+
+def test_a_loop_that_has_ended_is_forgotten_although_its_lock_was_waited_for() -> None:
+    async def contend() -> None:
+        async def hold() -> None:
+            async with take_lock("a", "t"):
+                await asyncio.sleep(0)
+
+        await asyncio.gather(hold(), hold())
+
+    for _ in range(3):
+        asyncio.run(contend())
+    assert len([loop for loop in slots._locks if loop.is_closed()]) <= 1
