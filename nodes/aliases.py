@@ -3,8 +3,8 @@
 ComfyUI drops a custom node whose id its core already has, so these load only where core's API nodes are
 switched off. They stay out of the menus.
 
-Some versions of ComfyUI pack model, mode and length of text to video and start-end frame into one widget. Those
-two can't take over such a graph's values: ComfyUI refuses them by the name of the widget.
+Some versions of ComfyUI pack model, mode and length of text to video and start-end frame into one widget.
+Those two can't take over such a graph's values: ComfyUI refuses them by the name of the widget.
 """
 
 from __future__ import annotations

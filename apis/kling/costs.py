@@ -16,8 +16,6 @@ from .responses import Envelope
 from .schema import Open
 
 PATH = "/account/costs"
-#: Seconds between two requests; Kling refuses more.
-FLOOR = 1.0
 
 _CONCURRENCY = re.compile(r"(\d+)Con", re.IGNORECASE)
 
