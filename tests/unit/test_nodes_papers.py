@@ -190,6 +190,12 @@ def test_the_limits_in_the_texts_are_those_of_the_model_table() -> None:
     assert f"up to {table.shot_limits.characters} characters" in words["tooltip"]
     assert seconds["max"] == max(max(spec.durations) for spec in table.specs.values() if spec.shots)
     assert table.shot_limits.most == 6, "the texts say six"
+    for language in LANGUAGES:
+        translated = load(ROOT / "locales" / language / "nodeDefs.json")
+        frame = translated["KlingTakesImageToVideo"]["inputs"]["start_frame"]["tooltip"].replace(",", ".")
+        shot = translated["KlingTakesShot"]["inputs"]["prompt"]["tooltip"]
+        assert re.findall(r"[0-9.]*[0-9]", frame) == ["300", "2.5"], "as the English text says"
+        assert str(table.shot_limits.characters) in shot
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
