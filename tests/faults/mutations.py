@@ -54,6 +54,8 @@ def _one(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
 
 _PAID = "apis/paid_task.py"
 _JOURNAL = "apis/journal.py"
+_JOURNAL_FILE = "apis/journal_file.py"
+_SPENDING = "apis/spending.py"
 _OUTCOMES = "apis/outcomes.py"
 _CLIENT = "apis/client.py"
 _DOWNLOAD = "apis/download.py"
@@ -82,7 +84,7 @@ MUTATIONS: tuple[Mutation, ...] = (
                 "            return work(connection)",
             ),
             Edit(
-                _JOURNAL,
+                _JOURNAL_FILE,
                 '                connection.execute("BEGIN IMMEDIATE")\n                try:\n',
                 "                if not connection.in_transaction:\n"
                 '                    connection.execute("BEGIN IMMEDIATE")\n                try:\n',
@@ -92,7 +94,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a power cut may lose the row",
-        _JOURNAL,
+        _JOURNAL_FILE,
         "PRAGMA synchronous = FULL",
         "PRAGMA synchronous = OFF",
         JOURNAL_GUARD,
@@ -115,14 +117,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a journal of a newer version is written to",
-        _JOURNAL,
+        _JOURNAL_FILE,
         "if version > known:",
         "if version > known + 1000:",
         JOURNAL,
     ),
     _one(
         "a corrupt journal is replaced by an empty one in silence",
-        _JOURNAL,
+        _JOURNAL_FILE,
         "                raise self._set_aside() from error\n            raise self._refusal",
         "                self._set_aside()\n                return self._checked()\n"
         "            raise self._refusal",
@@ -467,7 +469,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # -- the user's own limit --------------------------------------------------------------------------
     _one(
         "the daily limit counts what is spent and not what is asked for",
-        _JOURNAL,
+        _SPENDING,
         "if spent + price > limit + 1e-9:",
         "if spent > limit + 1e-9:",
         JOURNAL,
@@ -475,21 +477,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "collected takes count towards the daily limit",
-        _JOURNAL,
+        _SPENDING,
         "prepared_at >= ? AND adopted = 0 AND state NOT IN ('refused', 'failed')",
         "prepared_at >= ? AND state NOT IN ('refused', 'failed')",
         JOURNAL,
     ),
     _one(
         "what may have been bought does not count towards the daily limit",
-        _JOURNAL,
+        _SPENDING,
         "adopted = 0 AND state NOT IN ('refused', 'failed')\n",
         "adopted = 0 AND state NOT IN ('refused', 'failed', 'prepared', 'told')\n",
         JOURNAL,
     ),
     _one(
         "practice counts towards the daily limit",
-        _JOURNAL,
+        _SPENDING,
         "WHERE practice = ? AND prepared_at >= ?",
         "WHERE practice IN (?, 0, 1) AND prepared_at >= ?",
         JOURNAL,
@@ -508,7 +510,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a purchase gives way to one that came between its sum and its row",
-        _JOURNAL,
+        _JOURNAL_FILE,
         '                connection.execute("BEGIN IMMEDIATE")\n                try:\n',
         '                connection.execute("BEGIN")\n                try:\n',
         JOURNAL_GUARD,
@@ -676,14 +678,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "at a locked journal each cancelled node keeps the others waiting",
-        _JOURNAL,
+        _JOURNAL_FILE,
         "            await asyncio.wait({waiter}, timeout=CANCEL_PATIENCE)\n",
         "            time.sleep(0.5)\n",
         INTERRUPT,
     ),
     _one(
         "a cancelled caller gives up the commit of a paid id",
-        _JOURNAL,
+        _JOURNAL_FILE,
         "            await asyncio.wait({waiter}, timeout=CANCEL_PATIENCE)\n",
         "            if self._connection is not None:\n                self._connection.interrupt()\n"
         "                self._connection.close()\n",

@@ -15,7 +15,7 @@ from unittest import mock
 
 from aiohttp import web
 
-from kling_takes.apis import journal, paid_task, slots, status
+from kling_takes.apis import journal_file, paid_task, slots, status
 from kling_takes.tests.faults.bent_loop import BentLoop
 from kling_takes.tests.faults.processes import working_for
 
@@ -47,7 +47,7 @@ class Rig:
         # Nobody watches the seconds count here.
         self._patches.enter_context(mock.patch.object(status, "TICK", 1e6))
         # A commit that is put off never ends within the patience, because this thread is the one to do it.
-        self._patches.enter_context(mock.patch.object(journal, "CANCEL_PATIENCE", 0.0))
+        self._patches.enter_context(mock.patch.object(journal_file, "CANCEL_PATIENCE", 0.0))
         self.loop.run_until_complete(self._runner.setup())
         self.listen()
         return self

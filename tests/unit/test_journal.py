@@ -261,7 +261,7 @@ def test_a_migration_that_fails_leaves_the_old_journal_whole(tmp_path: Path) -> 
 
 
 def test_a_locked_journal_refuses_to_spend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kling_takes.apis.journal.LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr("kling_takes.apis.journal_file.LOCK_PATIENCE", 0.1)
     path = tmp_path / "journal.sqlite3"
     Journal(path).open().close()
     holder = sqlite3.connect(path, isolation_level=None)

@@ -1,0 +1,31 @@
+"""What counts as spent, and the user's own limit for a day. Pure; the rows are the journal's."""
+
+from __future__ import annotations
+
+from . import errors
+
+#: Every create that was or may have been carried out counts, except the row about to be written itself.
+SPENT = """
+    SELECT COALESCE(SUM(CASE WHEN deducted_units IS NOT NULL AND estimated_units > 0
+                             THEN deducted_units * estimated_usd / estimated_units
+                             ELSE COALESCE(estimated_usd, 0) END), 0)
+    FROM tasks
+    WHERE practice = ? AND prepared_at >= ? AND adopted = 0 AND state NOT IN ('refused', 'failed')
+      AND NOT (account = ? AND take = ? AND attempt = ?)
+"""
+
+
+def refuse_beyond(limit: float, spent: float, price: float | None) -> None:
+    """Raise SpendingLimitReached where ``spent`` and ``price`` pass the day's ``limit``; all in USD."""
+    if price is None:
+        raise errors.SpendingLimitReached(
+            "KLING_MAX_USD_PER_DAY is set, and this model has no price in the model table, so the limit "
+            "can't be kept. Add the price to your models.json, or choose another model_name. Nothing was "
+            "sent."
+        )
+    if spent + price > limit + 1e-9:
+        raise errors.SpendingLimitReached(
+            f"This take costs about ${price:.2f}, and ${spent:.2f} of today's ${limit:.2f} are spent "
+            "(KLING_MAX_USD_PER_DAY). Nothing was sent. Raise the limit or go on tomorrow; collecting takes "
+            "that are already paid for costs nothing."
+        )
