@@ -38,6 +38,7 @@ class JournalFile:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._worker: ThreadPoolExecutor | None = None
+        self._opened: tuple[int, int] | None = None
 
     # -- opening ---------------------------------------------------------------------------------------
 
@@ -61,8 +62,10 @@ class JournalFile:
         connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._opened = self._identity()
             connection = self._connect()
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            self._opened = self._opened or self._identity()  # it did not exist before
             # FULL: a row that says "about to pay" must survive a power cut, or the cut costs a second take.
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
@@ -108,7 +111,20 @@ class JournalFile:
             connection.execute("ROLLBACK")
             raise
 
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file has the path now; None for none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _set_aside(self) -> errors.JournalError:
+        if self._opened is not None and self._identity() not in (None, self._opened):
+            return errors.JournalError(
+                "The record of paid takes was damaged, and another ComfyUI has begun a new one meanwhile. "
+                "Nothing is bought without one. Queue again to go on with the new record."
+            )
         stamp = time.strftime("%Y%m%d-%H%M%S")
         kept = self.path.with_name(
             f"{self.path.stem}.corrupt-{stamp}-{secrets.token_hex(2)}{self.path.suffix}"

@@ -17,7 +17,7 @@ from .kling.calls import Call
 from .kling.legacy import LegacyDialect
 from .kling.models import ModelSpec
 from .kling.requests import VideoRequest
-from .kling.responses import KlingTask, Phase
+from .kling.responses import KlingTask
 from .kling.standard import StandardDialect
 from .polling import Schedule
 
@@ -134,8 +134,3 @@ def _very_task(dialect: Dialect, reply: Any, task_id: str) -> KlingTask:
     if task is None or task.task_id != task_id:
         raise errors.NotFound("Kling has no task under this id.", task_id=task_id)
     return task
-
-
-def is_over(task: KlingTask) -> bool:
-    """Whether the task has ended, well or badly."""
-    return task.phase in (Phase.SUCCEEDED, Phase.FAILED)

@@ -368,3 +368,18 @@ def test_several_processes_write_the_same_journal(tmp_path: Path) -> None:
     assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (100,)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no file that another process has open")
+def test_a_record_that_another_process_has_begun_anew_is_not_set_aside(tmp_path: Path) -> None:
+    """Both saw the damage; the slower one must not throw away what the faster one has written since."""
+    path = tmp_path / "journal.sqlite3"
+    slow, fast = Journal(path), Journal(path)
+    slow.open()
+    path.rename(tmp_path / "kept.sqlite3")  # what the faster one did
+    written = prepare(fast)
+    with pytest.raises(errors.JournalError, match="begun a new one"):
+        raise slow._trouble(sqlite3.DatabaseError("database disk image is malformed"))
+    assert Journal(path).find(BUY.account, BUY.take) == written
+    slow.close()
+    fast.close()
