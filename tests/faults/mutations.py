@@ -11,6 +11,7 @@ from dataclasses import dataclass
 PAID = "tests/unit/test_paid_task.py"
 GUARD = "tests/unit/test_purchase_guard.py"
 MONEY = "tests/unit/test_money_words.py"
+ODD = "tests/unit/test_odd_answers.py"
 COMFY = "tests/unit/test_comfy_org.py"
 JOURNAL = "tests/unit/test_journal.py"
 JOURNAL_GUARD = "tests/unit/test_journal_guard.py"
@@ -338,6 +339,41 @@ MUTATIONS: tuple[Mutation, ...] = (
         "        with already_bought(task.task_id, row.external_task_id):\n",
         "        if True:\n",
         MONEY,
+    ),
+    _one(
+        "a doubt whose secret is gone is sent again under another key",
+        _PAID,
+        "idempotency_secret(resend=open_row is not None)",
+        "idempotency_secret()",
+        COMFY,
+    ),
+    _one(
+        "the video of another task is delivered",
+        "apis/tasks_api.py",
+        "if task is None or task.task_id != task_id:",
+        "if task is None:",
+        ODD,
+    ),
+    _one(
+        "two gateways with the same task id share a file",
+        "apis/collect.py",
+        'safe_name(f"{settings.account}/{task_id}" if settings.shares_account else task_id)',
+        "safe_name(task_id)",
+        ODD,
+    ),
+    _one(
+        "a healthy journal of another process is set aside",
+        _JOURNAL_FILE,
+        "if self._opened is not None and self._identity() not in (None, self._opened):",
+        "if False:",
+        JOURNAL,
+    ),
+    _one(
+        "a silent name server holds up the next prompt",
+        "apis/session.py",
+        ", resolver=Resolver()",
+        "",
+        "tests/unit/test_resolver.py",
     ),
     _one(
         "a doubt that a refusal follows is forgotten",
