@@ -170,6 +170,11 @@ class ModelSpec(Exact):
         """Whether Kling still offers the model."""
         return self.retired_on is None
 
+    @property
+    def offered(self) -> bool:
+        """Whether some node can make a video with it; the table also records models that none can."""
+        return self.can("text2video") or self.can("image2video")
+
     def can(self, feature: Feature) -> bool:
         """Whether the model has the feature under any circumstances."""
         return bool(getattr(self, feature))

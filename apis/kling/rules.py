@@ -164,10 +164,13 @@ def _by_model(known: Facts, spec: ModelSpec, table: ModelTable, dialect: Dialect
     """The rules that depend on the model, most important first."""
     dialect = dialect or spec.preferred
     if not spec.can(known.product):
-        source = "a picture" if known.product == "text2video" else "words"
-        yield Problem(
-            "model_name", f"model_name: {spec.name} makes video from {source} only. Choose another."
-        )
+        choice = listed(_living(table, known.product), "or")
+        if spec.offered:
+            source = "a picture" if known.product == "text2video" else "words"
+            limit = f"makes video from {source} only"
+        else:
+            limit = "is made through an endpoint of Kling's that this node does not use"
+        yield Problem("model_name", f"model_name: {spec.name} {limit}. Choose {choice}.")
         return
     yield from _mode_and_length(known, spec)
     if known.mode not in spec.modes:

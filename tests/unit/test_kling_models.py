@@ -18,6 +18,8 @@ from kling_takes.apis.kling.standard import STANDARD
 
 TABLE = ModelTable.load()
 LIVING = ["kling-v2-5-turbo", "kling-v2-6", "kling-v3", "kling-3.0-turbo"]
+#: living, and made through the omni endpoint, which no node uses
+ELSEWHERE = ["kling-v3-omni", "kling-video-o1"]
 RETIRED = {"kling-v1", "kling-v1-5", "kling-v1-6", "kling-v2-master", "kling-v2-1", "kling-v2-1-master"}
 
 #: A model as somebody would add it on the day its contract is published.
@@ -47,11 +49,19 @@ def load(tmp_path: Path, models: Any) -> ModelTable:
 
 
 def test_every_living_and_every_retired_model_is_there_living_ones_first() -> None:
-    assert list(TABLE.specs)[:4] == LIVING
-    assert set(TABLE.specs) - set(LIVING) == RETIRED
+    assert list(TABLE.specs)[:6] == [*LIVING, *ELSEWHERE]
+    assert set(TABLE.specs) - set(LIVING) - set(ELSEWHERE) == RETIRED
     assert {TABLE.specs[name].retired_on for name in RETIRED} == {"2026-09-15"}
-    assert all(TABLE.specs[name].living for name in LIVING)
+    assert all(TABLE.specs[name].living for name in (*LIVING, *ELSEWHERE))
     assert TABLE.warning is None
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_model_of_another_endpoint_is_recorded_and_in_no_list(name: str) -> None:
+    assert not TABLE.specs[name].offered
+    assert set(TABLE.specs[name].dialects) == {"legacy", "standard"}
+    assert name not in TABLE.names("text2video")
+    assert name not in TABLE.names("image2video")
 
 
 def test_the_default_lives_and_nothing_living_is_cheaper() -> None:

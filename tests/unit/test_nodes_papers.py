@@ -126,7 +126,7 @@ def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> No
     page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
     table = ModelTable.load()
     for spec in table.specs.values():
-        if not spec.living:
+        if not (spec.living and spec.offered):
             continue
         (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
         wanted = {f"${price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
@@ -137,7 +137,7 @@ def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> No
 def test_the_prices_of_the_readme_are_those_of_the_model_table() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     table = ModelTable.load()
-    living = [spec for spec in table.specs.values() if spec.living]
+    living = [spec for spec in table.specs.values() if spec.living and spec.offered]
     for spec in living:
         (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
         cells = [cell.strip() for cell in row.split("|")[2:-1]]
