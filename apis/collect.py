@@ -133,7 +133,13 @@ class Follower:
         return safe_name(f"{settings.account}/{task_id}" if settings.shares_account else task_id)
 
     async def fetch(self, task: KlingTask, product: str, dialect_name: str, target: Path) -> None:
-        """Download the task's video to ``target``, asking Kling for a fresh link where one has expired."""
+        """Download the task's video to ``target``, asking Kling for a fresh link where one has expired.
+
+        A file of that name is whole and this task's, because it got the name last. It is left alone: another
+        node may be reading it, and Windows does not let go of a file that is read.
+        """
+        if target.is_file():  # noqa: ASYNC240 - one stat
+            return
         if not task.videos:
             raise _gone(task.task_id, "Kling no longer gives a link to it")
         dialect = dialects.by_name(dialect_name)

@@ -447,3 +447,12 @@ async def test_a_lookup_that_is_refused_on_the_way_is_repeated_and_never_says_th
             await s.take(s.studio())
         assert "nothing is paid" not in str(caught.value)
         assert s.state.creates_received == 1
+
+
+async def test_a_video_that_is_already_here_is_not_fetched_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        foreign = s.state.seed_task("omni-video")
+        for _ in range(2):
+            files, listener = tmp_path / "files", Listener()
+            await s.studio().recover(foreign.id, product=None, files=files, reporter=listener)
+        assert s.state.downloads == 1
