@@ -150,9 +150,11 @@ class PartFile:
             self.validator = None  # whose bytes these are, nobody knows: not to be resumed
             raise OSError(errno.EIO, "something else wrote into the file")
         file.close()  # before the rename: Windows renames no open file
+        # The note goes first: once the video has its name nobody comes back to tidy up, and a part that lost
+        # its note between these two lines is only fetched again.
+        self._note.unlink(missing_ok=True)
         self._part.replace(self.target)
         self._file = None
-        self._note.unlink(missing_ok=True)
 
     def _opened(self) -> io.FileIO:
         if self._file is None:
