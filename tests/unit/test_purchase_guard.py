@@ -83,6 +83,23 @@ async def test_a_refusal_after_a_lost_reply_leaves_the_doubt_in_the_journal(tmp_
         assert spent(journal) == pytest.approx(0.21)
 
 
+async def test_a_refusal_does_not_settle_the_doubt_of_an_earlier_run(tmp_path: Path) -> None:
+    """The first run bought it and never learned of it; the second is refused before it can see the task."""
+    faults = [Fault("create", "make_then_reset"), Fault("lookup", "error_500_before", times=FAST.read_tries)]
+    async with stage(tmp_path, faults=faults) as s:
+        journal = s.journal()
+        studio = s.studio(journal)
+        with pytest.raises(errors.OutcomeUnknown):
+            await s.take(studio)
+        s.state.lookup_blind_seconds = FOR_EVER
+        s.state.refuse_code = 1102
+        with pytest.raises(errors.AccountRefused) as caught:
+            await s.take(studio)
+        assert "othing is paid" not in str(caught.value)
+        assert only_row(journal).state == "prepared"
+        assert spent(journal) == pytest.approx(0.21)
+
+
 async def test_a_purchase_of_an_earlier_run_is_our_own_and_counts_towards_the_limit(tmp_path: Path) -> None:
     """The first run bought it and never learned of it; the second is told that it exists."""
     async with stage(tmp_path, faults=[Fault("create", "make_then_reset")]) as s:
