@@ -21,8 +21,8 @@ from .journal import OPEN_STATES, Purchase, Row
 from .kling import camera, dialects, rules
 from .kling.price import Price, estimate
 from .kling.requests import VideoRequest, canonical, seconds
-from .kling.responses import PARAMETER_CODE, KlingTask, Phase
-from .outcomes import is_passing
+from .kling.responses import KlingTask, Phase
+from .lookup import NEVER_TWICE, Lookup
 from .polling import backoff, obeyed_retry_after
 from .session import open_session
 from .slots import slot_line, take_lock
@@ -68,6 +68,7 @@ class PaidTask:
         self.prompt_id = prompt_id
         self.node_id = node_id
         self.spec, self.dialect = _checked(studio, request)
+        self.lookup = Lookup(studio, request.product, self.dialect, status)
         resolved = camera.resolve(request, studio.table, self.dialect.name)
         self.sent = resolved.request
         warnings = rules.warnings(request, studio.table, self.dialect.name)
@@ -140,7 +141,7 @@ class PaidTask:
             row = await self._prepare(purchase, self.studio.settings.max_usd_per_day)
         except errors.SpendingLimitReached:
             # The limit is on buying. A take that another machine has bought costs nothing to collect.
-            found = await self._find(external_id) if external_id else None
+            found = await self.lookup.find(external_id) if external_id else None
             if found is None:
                 raise
             row = await self._prepare(purchase, None)
@@ -159,9 +160,11 @@ class PaidTask:
             journal.prepare, purchase, now=now, day_start=midnight.timestamp(), limit_usd=limit
         )
 
-    async def _record(self, row: Row, task: KlingTask, *, by_this_run: bool, adopted: bool) -> _Bought:
+    async def _record(
+        self, row: Row, task: KlingTask, *, by_this_run: bool, adopted: bool, dialect: Dialect | None = None
+    ) -> _Bought:
         """Write down that Kling has the task, before anything else happens."""
-        journal, now, name = self.studio.journal, self.studio.clock.time(), self.dialect.name
+        journal, now, name = self.studio.journal, self.studio.clock.time(), (dialect or self.dialect).name
         with already_bought(task.task_id, row.external_task_id):
             await journal.call(
                 journal.submitted, row.row_id, task.task_id, now=now, dialect=name, adopted=adopted
@@ -189,12 +192,16 @@ class PaidTask:
                     except errors.Paced as error:
                         await self._after_paced(send, stack, error)
                     except errors.AlreadyExists as error:
-                        existing = await self._find_existing(external_id, error)
+                        existing, dialect = await self.lookup.find_existing(external_id, error)
                         return await self._record(
-                            row, existing, by_this_run=send.doubtful_now, adopted=send.doubts == 0
+                            row,
+                            existing,
+                            by_this_run=send.doubtful_now,
+                            adopted=send.doubts == 0,
+                            dialect=dialect,
                         )
                     except errors.RequestRefused as error:
-                        made = await self._made_before(external_id, error)
+                        made = await self.lookup.made_before(external_id, error)
                         if made is None:
                             raise
                         return await self._record(
@@ -211,7 +218,7 @@ class PaidTask:
                 never_left = isinstance(error, errors.NeverDelivered)
                 error.message += f" {_NEVER_LEFT if never_left else _NOTHING_PAID}"
             else:
-                error.message += f" {_EARLIER_SEND} {_NEVER_TWICE if external_id else _PROXY_DOUBT}"
+                error.message += f" {_EARLIER_SEND} {NEVER_TWICE if external_id else _PROXY_DOUBT}"
             raise
 
     async def _create(self, row: Row, external_id: str | None) -> KlingTask:
@@ -258,12 +265,12 @@ class PaidTask:
         self.status.show("The reply was lost. Looking whether Kling has the task")
         for pause in self.studio.policy.lookup_delays:
             await self.studio.clock.sleep(pause)
-            found = await self._find(external_id)
+            found = await self.lookup.find(external_id)
             if found is not None:
                 return found
         if send.doubts - (row.sends - 1) >= self.studio.policy.unknown_sends or self._remaining() <= 0:
             raise errors.OutcomeUnknown(
-                f"{error.message} Whether the take was accepted is not known. {_NEVER_TWICE}",
+                f"{error.message} Whether the take was accepted is not known. {NEVER_TWICE}",
                 external_task_id=external_id,
                 code=error.code,
                 request_id=error.request_id,
@@ -276,7 +283,7 @@ class PaidTask:
         """The task of a create whose outcome an earlier run did not learn; None: send it (again)."""
         if external_id is not None:
             self.status.show("Looking whether an earlier run bought this take")
-            return await self._find(external_id)
+            return await self.lookup.find(external_id)
         if row.state == "prepared":
             raise await self._told(row, "An earlier run of this take was cut off.")
         return None
@@ -288,66 +295,6 @@ class PaidTask:
         journal = self.studio.journal
         await journal.call(journal.told, row.row_id, why)
         return errors.OutcomeUnknown(f"{why} {_PROXY_DOUBT}", code=code)
-
-    async def _find(self, external_id: str) -> KlingTask | None:
-        """The task under our id; None only where Kling has said that it has none.
-
-        A lookup that fails in passing is repeated. One that fails for good, or too often, raises
-        OutcomeUnknown, whatever failed: not seeing is not knowing.
-        """
-        tries = 0
-        while True:
-            try:
-                return await self.studio.api.find(self.dialect, self.request.product, external_id)
-            except errors.ApiError as error:
-                tries += 1
-                if tries >= self.studio.policy.read_tries or not is_passing(error):
-                    raise errors.OutcomeUnknown(
-                        f"{error.message} So it is not known whether this take was bought, and nothing more "
-                        f"was sent. {_NEVER_TWICE}",
-                        external_task_id=external_id,
-                        code=error.code,
-                        request_id=error.request_id,
-                        http_status=error.http_status,
-                    ) from None
-                await self.studio.clock.sleep(backoff(tries, jitter=_jitter()))
-
-    async def _find_existing(self, external_id: str | None, refusal: errors.AlreadyExists) -> KlingTask:
-        """The task that Kling says exists, in whichever dialect it was made."""
-        if external_id is None:
-            raise refusal
-        self.status.show("This take was bought before. Collecting it")
-        kind = self.studio.settings.credential.kind
-        others = [dialects.by_name(name) for name in ("legacy", "standard") if name != self.dialect.name]
-        for pause in self.studio.policy.exists_delays:
-            await self.studio.clock.sleep(pause)
-            found = await self._find(external_id)
-            if found is not None:
-                return found
-            for other in others:
-                if other.name == "standard" and kind == "key_pair":
-                    continue
-                try:
-                    found = await self.studio.api.find(other, self.request.product, external_id)
-                except errors.ApiError:
-                    continue
-                if found is not None:
-                    self.dialect = other
-                    return found
-        raise errors.OutcomeUnknown(
-            "Kling says that this take was bought before and does not show it yet. Nothing more was sent. "
-            "Queue the same take again in a few minutes to collect it.",
-            external_task_id=external_id,
-        )
-
-    async def _made_before(self, external_id: str | None, refusal: errors.RequestRefused) -> KlingTask | None:
-        """The task whose existence may be all that a refused parameter means, worded as we don't know it."""
-        if external_id is None or refusal.code != PARAMETER_CODE:
-            return None
-        try:
-            return await self.studio.api.find(self.dialect, self.request.product, external_id)
-        except errors.ApiError:
-            return None
 
     # -- small things ----------------------------------------------------------------------------------
 
@@ -399,7 +346,6 @@ class _Send:
 _NEVER_LEFT = "The request never left, so it is not paid."
 _NOTHING_PAID = "Nothing was made and nothing is paid."
 _EARLIER_SEND = "An earlier send of this take may have been carried out all the same."
-_NEVER_TWICE = "Queue the same take again: it is looked up first and never bought twice."
 _PROXY_DOUBT = (
     "Comfy.org may or may not have bought it, and there it can't be looked up: see the usage in your Comfy "
     "account. Queue the same take once more to send it under the same idempotency key, which Comfy.org "

@@ -54,6 +54,7 @@ def _one(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
 
 
 _PAID = "apis/paid_task.py"
+_LOOKUP = "apis/lookup.py"
 _JOURNAL = "apis/journal.py"
 _JOURNAL_FILE = "apis/journal_file.py"
 _SPENDING = "apis/spending.py"
@@ -149,11 +150,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     _one(
         "an id that exists is answered with another id",
         _PAID,
-        "                        existing = await self._find_existing(external_id, error)\n",
+        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
         "                        if external_id is not None:\n"
         "                            external_id = self._external_id(row.attempt + 1000)\n"
         "                            continue\n"
-        "                        existing = await self._find_existing(external_id, error)\n",
+        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
         PAID,
     ),
     _one(
@@ -291,7 +292,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _one(
         "a run that was cut off is sent again without looking",
         _PAID,
-        "            return await self._find(external_id)\n        if row.state",
+        "            return await self.lookup.find(external_id)\n        if row.state",
         "            return None\n        if row.state",
         GUARD,
     ),
@@ -313,14 +314,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a task that exists is not looked for where Kling words it otherwise",
-        _PAID,
+        _LOOKUP,
         "if external_id is None or refusal.code != PARAMETER_CODE:",
         "if True:",
         GUARD,
     ),
     _one(
         "a refused lookup says what a refused create would",
-        _PAID,
+        _LOOKUP,
         "if tries >= self.studio.policy.read_tries or not is_passing(error):\n",
         "if not is_passing(error):\n                    raise\n"
         "                if tries >= self.studio.policy.read_tries:\n",
@@ -554,8 +555,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     _one(
         "the limit hides a take that is already paid for",
         _PAID,
-        "found = await self._find(external_id) if external_id else None",
+        "found = await self.lookup.find(external_id) if external_id else None",
         "found = None",
+        PAID,
+    ),
+    _one(
+        "a task found in the other dialect is followed in this one",
+        _PAID,
+        "                            dialect=dialect,\n",
+        "",
         PAID,
     ),
     # -- waiting ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from kling_takes.apis import errors, paid_task
 from kling_takes.apis.client import within
 from kling_takes.apis.journal import OPEN_STATES, Journal, Purchase, Row
+from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.slots import SlotLine
 from kling_takes.apis.take import external_task_id
@@ -456,3 +457,35 @@ async def test_a_video_that_is_already_here_is_not_fetched_again(tmp_path: Path)
             files, listener = tmp_path / "files", Listener()
             await s.studio().recover(foreign.id, product=None, files=files, reporter=listener)
         assert s.state.downloads == 1
+
+
+def moved_to_the_new_standard(folder: Path) -> ModelTable:
+    file = folder / "models.json"
+    file.write_text('{"models": {"kling-v2-5-turbo": {"preferred": "standard"}}}')
+    return ModelTable.load(file)
+
+
+async def test_a_model_that_moves_to_the_other_dialect_keeps_its_takes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        before, after = s.studio(s.journal("one")), s.studio(s.journal("two"))
+        before.table = moved_to_the_new_standard(tmp_path)
+        bought = await s.take(before)
+        bought.path.unlink()
+        for _ in range(2):
+            collected = await s.take(after)
+            assert collected.collected
+            collected.path.unlink()
+        assert collected.task_id == bought.task_id
+        assert {task.dialect for task in s.committed} == {"standard"}
+
+
+async def test_an_attempt_after_one_that_failed_in_the_other_dialect_is_made_in_this_one(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as s:
+        before, after = s.studio(s.journal("one")), s.studio(s.journal("two"))
+        before.table = moved_to_the_new_standard(tmp_path)
+        for studio in (before, after):
+            with pytest.raises(errors.TaskFailed):
+                await s.take(studio, "a storm [fail]")
+        assert [task.dialect for task in s.state.tasks.values()] == ["standard", "legacy"]
