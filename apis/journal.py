@@ -103,7 +103,7 @@ class Journal(JournalFile):
 
     def _one(self, condition: str, *values: object) -> Row | None:
         # The condition is a constant of this module; values are bound.
-        rows = self._read(f"SELECT {_COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608
+        rows = self._read(f"SELECT {_COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - constants
         return Row(*rows[0]) if rows else None
 
     def prepare(
@@ -134,7 +134,7 @@ class Journal(JournalFile):
             )
             row = Row(
                 *connection.execute(
-                    f"SELECT {_COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608
+                    f"SELECT {_COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608 - constants
                     (purchase.account, purchase.take, purchase.attempt),
                 ).fetchone()
             )
@@ -221,7 +221,7 @@ class Journal(JournalFile):
         # Another process may have brought the row further meanwhile; a row never goes back. The assignment
         # is a constant of this module; values are bound.
         marks = ", ".join("?" * len(states))
-        statement = f"UPDATE tasks SET {assignment} WHERE row_id = ? AND state IN ({marks})"  # noqa: S608
+        statement = f"UPDATE tasks SET {assignment} WHERE row_id = ? AND state IN ({marks})"  # noqa: S608 - constants
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(statement, (*values, row_id, *states))
