@@ -12,7 +12,6 @@ from . import errors
 from .download import download, safe_name
 from .journal import Row
 from .kling import dialects
-from .kling.price import Price
 from .kling.responses import KlingTask, Phase
 from .polling import Schedule, expected_seconds
 from .session import open_session
@@ -28,6 +27,8 @@ KEPT_DAYS = 30
 LOCAL_WAIT = 6.0
 #: HTTP statuses with which a CDN says that a link no longer works
 LINK_IS_DEAD = (401, 403, 404, 410)
+#: each dialect's word for a finished task (Kling docs, 2026-09-20)
+_FINISHED = {"legacy": "succeed", "standard": "succeeded"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,9 @@ class Delivered:
     duration: str
     #: True where this run paid nothing for it
     collected: bool
+    #: Kling's own word for a finished task, which each dialect spells its way
     status: str
     deducted_units: float | None
-    estimate: Price | None
-    #: sentences for the user
-    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -72,16 +71,7 @@ class Follower:
         self.status = status
         self.line = line
 
-    async def deliver(
-        self,
-        row: Row,
-        *,
-        typical: float,
-        deadline: float,
-        collected: bool,
-        price: Price | None,
-        notes: tuple[str, ...],
-    ) -> Delivered:
+    async def deliver(self, row: Row, *, typical: float, deadline: float, collected: bool) -> Delivered:
         """The video of a row that has a task id; ``typical`` and ``deadline`` in seconds.
 
         Raises TaskFailed, StillRunning, TaskGone and DownloadFailed, each with the task's id.
@@ -89,23 +79,24 @@ class Follower:
         if row.task_id is None:
             raise ValueError("a row without a task id has nothing to deliver")
         with already_bought(row.task_id, row.external_task_id):
-            return await self._deliver(row, row.task_id, typical, deadline, collected, price, notes)
+            return await self._deliver(row, row.task_id, typical, deadline, collected)
 
     async def _deliver(
-        self,
-        row: Row,
-        task_id: str,
-        typical: float,
-        deadline: float,
-        collected: bool,
-        price: Price | None,
-        notes: tuple[str, ...],
+        self, row: Row, task_id: str, typical: float, deadline: float, collected: bool
     ) -> Delivered:
         target = self.files / self._name(task_id)
         journal, clock = self.studio.journal, self.studio.clock
         if row.state == "delivered" and target.is_file():
             self.status.show("Collected, nothing paid: the video is still here")
-            return self._delivered(row, target, row.duration or "", row.deducted_units, True, price, notes)
+            return Delivered(
+                path=target,
+                task_id=task_id,
+                external_task_id=row.external_task_id,
+                duration=row.duration or "",
+                collected=True,
+                status=_FINISHED[row.dialect],
+                deducted_units=row.deducted_units,
+            )
         earlier = await journal.call(journal.durations, row.account, row.kind)
         if self.studio.on_this_computer:
             typical = min(typical, LOCAL_WAIT)
@@ -124,8 +115,15 @@ class Follower:
         )
         await self.fetch(task, row.product, row.dialect, target)
         await journal.call(journal.delivered, row.row_id, now=clock.time())
-        self.status.show(_done(collected, task.deducted_units, price))
-        return self._delivered(row, target, duration, task.deducted_units, collected, price, notes)
+        return Delivered(
+            path=target,
+            task_id=task_id,
+            external_task_id=row.external_task_id,
+            duration=duration,
+            collected=collected,
+            status=task.status,
+            deducted_units=task.deducted_units,
+        )
 
     def _name(self, task_id: str) -> str:
         """The video's file name. Only Kling's own ids are one of a kind: two gateways may both have a 1."""
@@ -225,28 +223,6 @@ class Follower:
         if self.line is not None:
             self.line.freed()
 
-    @staticmethod
-    def _delivered(
-        row: Row,
-        path: Path,
-        duration: str,
-        units: float | None,
-        collected: bool,
-        price: Price | None,
-        notes: tuple[str, ...],
-    ) -> Delivered:
-        return Delivered(
-            path=path,
-            task_id=row.task_id or "",
-            external_task_id=row.external_task_id,
-            duration=duration,
-            collected=collected,
-            status="succeed",
-            deducted_units=units,
-            estimate=price,
-            notes=notes,
-        )
-
 
 _WORDS = {
     Phase.SUBMITTED: "In Kling's queue",
@@ -254,14 +230,6 @@ _WORDS = {
     Phase.SUCCEEDED: "Made",
     Phase.FAILED: "Failed",
 }
-
-
-def _done(collected: bool, units: float | None, price: Price | None) -> str:
-    if collected:
-        return "Done · collected, nothing paid"
-    if units is not None:
-        return f"Done · Kling deducted {units:g} units"
-    return f"Done · about {price}" if price else "Done"
 
 
 def _failed(reason: str, row: Row) -> errors.TaskFailed:

@@ -69,10 +69,7 @@ class PaidTask:
         self.node_id = node_id
         self.spec, self.dialect = _checked(studio, request)
         self.lookup = Lookup(studio, request.product, self.dialect, status)
-        resolved = camera.resolve(request, studio.table, self.dialect.name)
-        self.sent = resolved.request
-        warnings = rules.warnings(request, studio.table, self.dialect.name)
-        self.notes = [*warnings, *([resolved.note] if resolved.note else [])]
+        self.sent = camera.resolve(request, studio.table, self.dialect.name).request
         self.price: Price | None = estimate(self.sent, studio.table)
         self.take = take_id(canonical(request), number)
         sound = "sound" if self.spec.makes_sound(request.sound) else "silent"
@@ -100,8 +97,6 @@ class PaidTask:
                 ),
                 deadline=self._remaining(),
                 collected=not bought.by_this_run,
-                price=self.price,
-                notes=tuple(self.notes),
             )
 
     async def _bought(self) -> _Bought:

@@ -140,8 +140,6 @@ class Studio:
                 typical=UNKNOWN_WAIT,
                 deadline=self.settings.max_wait_seconds,
                 collected=True,
-                price=None,
-                notes=(),
             )
 
     async def _foreign_row(self, wanted: str, product: str | None) -> Row:

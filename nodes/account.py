@@ -98,8 +98,6 @@ class KlingTakesRecover:
                     files=host.temp_dir(),
                     reporter=reporter,
                 )
-                for note in found.notes:
-                    reporter.fact(note)
                 reporter.say(studio.closing_text(found))
                 return (
                     host.video_from_file(found.path),

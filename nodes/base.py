@@ -157,8 +157,6 @@ class KlingNodeBase:
                     prompt_id=reporter.prompt_id,
                     node_id=reporter.node_id,
                 )
-                for note in delivered.notes:
-                    reporter.fact(note)
                 reporter.say(studio.closing_text(delivered))
                 return host.video_from_file(delivered.path), delivered.task_id, delivered.duration
 

@@ -489,3 +489,17 @@ async def test_an_attempt_after_one_that_failed_in_the_other_dialect_is_made_in_
             with pytest.raises(errors.TaskFailed):
                 await s.take(studio, "a storm [fail]")
         assert [task.dialect for task in s.state.tasks.values()] == ["standard", "legacy"]
+
+
+async def test_the_status_is_the_word_of_the_dialect_that_made_the_video(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        words = {"legacy": "succeed", "standard": "succeeded"}
+        for dialect, product in (("legacy", "omni-video"), ("standard", "text-to-video")):
+            task = s.state.seed_task(product, dialect)
+            files, listener = tmp_path / "files", Listener()
+            got = await s.studio().recover(task.id, product=None, files=files, reporter=listener)
+            assert got.status == words[dialect]
+        studio = s.studio()
+        studio.table = moved_to_the_new_standard(tmp_path)
+        for _ in range(2):  # the second time the video is here, and Kling is not asked
+            assert (await s.take(studio)).status == "succeeded"
