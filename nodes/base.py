@@ -115,7 +115,7 @@ class KlingNodeBase:
         ComfyUI names a linked input with None and leaves out what the prompt does not mention (``ABSENT``);
         both are judged in the node, when all values are known.
 
-        Each node's VALIDATE_INPUTS spells its inputs out: ComfyUI stops checking those that it names, and with
+        Each node's VALIDATE_INPUTS spells its inputs out: ComfyUI stops checking what it names, and with
         ``**kwargs`` it would stop checking all of them, the bounds of ``take`` among them.
         """
         known = {name: value for name, value in values.items() if value is not ABSENT and value is not None}
