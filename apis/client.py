@@ -12,7 +12,6 @@ import enum
 import io
 import json
 import random
-import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -24,10 +23,10 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from . import errors
+from .clock import Clock, RealClock
 from .outcomes import error_of_answer, error_of_exception, is_passing
 from .polling import Schedule, backoff, obeyed_retry_after
-from .proxies import proxy_for
-from .session import open_session
+from .transport import open_session, proxy_for
 
 Req = TypeVar("Req", bound=BaseModel)
 Resp = TypeVar("Resp", bound=BaseModel)
@@ -58,35 +57,6 @@ class ApiEndpoint(Generic[Req, Resp]):
     request_model: type[Req] | None
     response_model: type[Resp]
     query: Mapping[str, str] = field(default_factory=dict)
-
-
-class Clock(Protocol):
-    """Time, so that tests can bend it."""
-
-    def time(self) -> float:
-        """Wall clock, Unix seconds: for records."""
-
-    def monotonic(self) -> float:
-        """Seconds that never jump: for deadlines."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class RealClock:
-    """The computer's own time."""
-
-    def time(self) -> float:
-        """Unix seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never jump."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait without blocking the loop."""
-        await asyncio.sleep(seconds)
 
 
 class Headers(Protocol):

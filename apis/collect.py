@@ -14,9 +14,9 @@ from .journal import Row
 from .kling import dialects
 from .kling.responses import KlingTask, Phase
 from .polling import Schedule, expected_seconds
-from .session import open_session
 from .slots import SlotLine
 from .status import Status
+from .transport import open_session
 
 if TYPE_CHECKING:
     from .studio import Studio

@@ -22,7 +22,7 @@ from yarl import URL
 
 from .errors import DownloadFailed
 from .part_file import DiskError, PartFile
-from .proxies import proxy_for
+from .transport import proxy_for
 from .video_link import NOT_A_VIDEO, Answer, leads_elsewhere, link_problem, read_head, safe_name, too_large
 
 __all__ = ["DownloadPolicy", "download", "safe_name"]

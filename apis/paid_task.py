@@ -24,10 +24,10 @@ from .kling.requests import VideoRequest, canonical, seconds
 from .kling.responses import KlingTask, Phase
 from .lookup import NEVER_TWICE, Lookup
 from .polling import backoff, obeyed_retry_after
-from .session import open_session
 from .slots import slot_line, take_lock
 from .status import Status
 from .take import external_task_id, idempotency_key, take_id
+from .transport import open_session
 
 if TYPE_CHECKING:
     from .kling.models import ModelSpec

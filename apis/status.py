@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from .client import Clock
+from .clock import Clock
 
 #: seconds between two refreshes of the elapsed time
 TICK = 1.0

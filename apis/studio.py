@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from . import errors
 from .account import AccountSummary, summarise
-from .client import Clock, Connection, Limits, RealClock
+from .client import Connection, Limits
+from .clock import Clock, RealClock
 from .collect import Delivered, Follower
 from .journal import Journal, Row, shared_journal
 from .kling import costs, dialects
@@ -23,10 +24,10 @@ from .kling.requests import VideoRequest
 from .kling.responses import KlingTask
 from .paid_task import PaidTask
 from .polling import POLL_CEILING, POLL_FLOOR
-from .session import open_session
 from .settings import Settings, is_loopback
 from .status import Reporter, Status
 from .tasks_api import TasksApi
+from .transport import open_session
 
 #: seconds between two questions about the account: Kling allows one a second (Kling docs, 2026-09-20)
 ACCOUNT_PAUSE = 1.1

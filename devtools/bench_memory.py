@@ -90,7 +90,7 @@ class Memory:
 async def fetch(link: str, target: Path) -> tuple[int, float]:
     """Download the video as a node does and return the memory growth in bytes and the seconds."""
     from ..apis.download import download
-    from ..apis.session import open_session
+    from ..apis.transport import open_session
 
     async def refresh() -> str:
         return link

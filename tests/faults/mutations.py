@@ -371,10 +371,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a silent name server holds up the next prompt",
-        "apis/session.py",
+        "apis/transport/session.py",
         ", resolver=Resolver()",
         "",
-        "tests/unit/test_resolver.py",
+        "tests/unit/test_dns.py",
     ),
     _one(
         "a doubt that a refusal follows is forgotten",

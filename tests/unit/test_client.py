@@ -24,7 +24,7 @@ from kling_takes.apis.client import (
 )
 from kling_takes.apis.credentials import ApiKey
 from kling_takes.apis.polling import Schedule
-from kling_takes.apis.session import _sessions, open_session
+from kling_takes.apis.transport.session import _sessions, open_session
 from kling_takes.tests.stage import BentClock
 
 LIMITS = Limits(connect=1.0, read=0.3, whole=1.0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .resolver import Resolver
+from .dns import Resolver
 
 
 @dataclass
@@ -28,7 +28,7 @@ _sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakr
 
 @asynccontextmanager
 async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The running loop's session; the last one to leave closes it.
+    """Return the running loop's session; the last one to leave closes it.
 
     It keeps no cookies and sends no header that the caller did not give. Proxies of the environment are named
     with each request: aiohttp's own ``trust_env`` would also read the user's netrc file, which can put

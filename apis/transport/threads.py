@@ -15,8 +15,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def off_loop(work: Callable[[], T]) -> T:
-    """The result of ``work``, or its exception; a caller that is cancelled leaves it behind."""
+async def in_own_thread(work: Callable[[], T]) -> T:
+    """Return the result of ``work``, or raise its exception; a caller that is cancelled leaves it behind."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[T] = loop.create_future()
 
@@ -37,5 +37,5 @@ async def off_loop(work: Callable[[], T]) -> T:
         else:
             answer(lambda: waiter.set_result(result))
 
-    threading.Thread(target=run, name="kling-takes-off-loop", daemon=True).start()
+    threading.Thread(target=run, name="kling-takes-call", daemon=True).start()
     return await waiter

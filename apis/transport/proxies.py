@@ -1,7 +1,7 @@
 """The proxy on the way to a host, as the environment names it.
 
-aiohttp's own `trust_env` does this too, and it also reads the user's netrc file: an entry for the host, or
-a `default` one, then replaces our Authorization header or is refused beside it, and a password meant for
+aiohttp's own ``trust_env`` does this too, and it also reads the user's netrc file: an entry for the host, or
+a ``default`` one, then replaces our Authorization header or is refused beside it, and a password meant for
 something else goes to the CDN. So the proxy is looked up here and given to each request.
 """
 
@@ -11,11 +11,11 @@ import urllib.request
 
 from yarl import URL
 
-from .off_loop import off_loop
+from .threads import in_own_thread
 
 
 async def proxy_for(url: URL) -> URL | None:
-    """Give the proxy, login included, for a request to `url`; None for a direct one.
+    """Return the proxy, login included, for a request to ``url``; None for a direct one.
 
     Reads http_proxy, https_proxy and no_proxy (and what Windows and macOS keep in their settings). A proxy
     that aiohttp can't use, such as SOCKS, counts as none.
@@ -24,7 +24,7 @@ async def proxy_for(url: URL) -> URL | None:
     if not found:
         return None
     # Windows and macOS may look the host up here, which can hang.
-    if await off_loop(lambda: urllib.request.proxy_bypass(url.host or "")):
+    if await in_own_thread(lambda: urllib.request.proxy_bypass(url.host or "")):
         return None
     try:
         proxy = URL(found if "://" in found else f"http://{found}")

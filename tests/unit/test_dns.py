@@ -17,9 +17,9 @@ from kling_takes.apis import errors
 from kling_takes.apis.client import ApiEndpoint, Connection, HttpMethod, SynchronousOperation
 from kling_takes.apis.credentials import ApiKey
 from kling_takes.apis.kling.responses import Envelope
-from kling_takes.apis.off_loop import off_loop
-from kling_takes.apis.proxies import proxy_for
-from kling_takes.apis.resolver import Resolver
+from kling_takes.apis.transport import proxy_for
+from kling_takes.apis.transport.dns import Resolver
+from kling_takes.apis.transport.threads import in_own_thread
 
 #: seconds that a name server does not answer
 SILENCE = 5.0
@@ -92,6 +92,6 @@ async def test_a_name_that_can_not_be_one_is_a_host_that_is_not_reached(host: st
 
 
 async def test_what_runs_beside_the_loop_gives_its_result_or_its_error() -> None:
-    assert await off_loop(threading.current_thread) is not threading.current_thread()
+    assert await in_own_thread(threading.current_thread) is not threading.current_thread()
     with pytest.raises(ValueError, match="seven"):
-        await off_loop(lambda: int("seven"))
+        await in_own_thread(lambda: int("seven"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from .off_loop import off_loop
+from .threads import in_own_thread
 
 _NUMERIC_NAME = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
@@ -23,8 +23,8 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of ``host``; raises OSError where it has none."""
-        return await off_loop(lambda: _looked_up(host, port, family))
+        """Return the addresses of ``host``; raises OSError where it has none."""
+        return await in_own_thread(lambda: _looked_up(host, port, family))
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -60,7 +60,7 @@ def _ask(host: str, port: int, family: socket.AddressFamily, flags: int) -> Sequ
 
 
 def _numeric(address: tuple[Any, ...]) -> str:
-    """The address as text, with the interface where it is good on one only."""
+    """Return the address as text, with the interface where it is good on one only."""
     if len(address) == 4 and address[3]:
         return socket.getnameinfo(address, _NUMERIC_NAME)[0]
     return str(address[0])

@@ -1,0 +1,6 @@
+"""How bytes get to a host: the session of a loop, its lookup of names, the proxy on the way."""
+
+from .proxies import proxy_for
+from .session import open_session
+
+__all__ = ["open_session", "proxy_for"]
