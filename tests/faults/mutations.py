@@ -189,10 +189,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a picture counts by its file and not by its pixels",
-        "apis/media.py",
+        "apis/media/pictures.py",
         "pixels_sha256=_hash(rgb)",
         "pixels_sha256=hashlib.sha256(data).hexdigest()",
-        "tests/unit/test_media.py",
+        "tests/unit/test_pictures.py",
     ),
     _one(
         "two nodes with the same take do not wait for each other",

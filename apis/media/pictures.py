@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .kling.models import Limits, ModelTable
-from .kling.parts import picture_fault, sent_size
-from .kling.requests import KlingImage
+from ..kling.models import Limits, ModelTable
+from ..kling.parts import picture_fault, sent_size
+from ..kling.requests import KlingImage
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,13 +49,13 @@ class PictureTooLarge(PictureRefused):
 def encode_image(
     pixels: Any, *, max_bytes: int | None = None, base64_counts: bool = True, limits: Limits | None = None
 ) -> KlingImage:
-    """The picture as it will be sent.
+    """Return the picture as it will be sent.
 
-    `pixels` is `[H, W, C]` or `[B, H, W, C]`, float in 0..1 or uint8 in 0..255, sRGB, with 1, 3 or 4 channels
-    (grey, colour, colour with alpha). Of several frames the first is used. Alpha is laid over white.
-    PNG where that fits into `max_bytes` (by default the limit of `limits`, by default those of /v1/), else
-    JPEG at the best quality that fits, and smaller only where no fair quality fits; the note of the result
-    says so. With `base64_counts` it is the base64 text that must fit.
+    ``pixels`` is ``[H, W, C]`` or ``[B, H, W, C]``, float in 0..1 or uint8 in 0..255, sRGB, with 1, 3 or 4
+    channels (grey, colour, colour with alpha). Of several frames the first is used. Alpha is laid over white.
+    PNG where that fits into ``max_bytes`` (by default the limit of ``limits``, by default those of /v1/),
+    else JPEG at the best quality that fits, and smaller only where no fair quality fits; the note of the
+    result says so. With ``base64_counts`` it is the base64 text that must fit.
 
     Raises PictureEmpty, PictureShapeRefused or PictureTooLarge, each with the numbers.
     Source of the limits: Kling docs, 2026-03-05 and 2026-09-20, by way of models.json.
@@ -96,7 +96,7 @@ def _first_frame(pixels: Any) -> tuple[Any, list[str]]:
 
 
 def _opaque_bytes(frame: Any) -> tuple[Any, list[str]]:
-    """uint8 `[H, W, 3]`, rounded to the nearest step."""
+    """Return uint8 ``[H, W, 3]``, rounded to the nearest step, and what was done for it."""
     notes: list[str] = []
     channels = frame.shape[2]
     if frame.dtype == np.uint8 and channels != 4:
@@ -157,13 +157,13 @@ def _packed(
 
 
 def _smaller(size: tuple[int, int], ratio: float) -> tuple[int, int]:
-    """The next size to try; rounding must not push a picture over the longest ratio Kling takes."""
+    """Return the next size to try; rounding must not push a picture over the longest ratio Kling takes."""
     width, height = (round(side * SHRINK) for side in size)
     return min(width, int(height * ratio)), min(height, int(width * ratio))
 
 
 def _best_jpeg(picture: Image.Image, fits: Callable[[bytes], bool]) -> tuple[bytes, int] | None:
-    """The JPEG of the best quality that fits and that quality, or None where not even the floor fits."""
+    """Return the JPEG of the best quality that fits, and that quality; None where not even the floor fits."""
     low, high = JPEG_FLOOR, JPEG_CEILING
     data = _saved(picture, "JPEG", low)
     if not fits(data):
