@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import errors
 from .download import download, safe_name
-from .journal import Row
+from .journal import KeptOutput, Row
 from .kling import dialects
 from .kling.responses import KlingTask, Phase
 from .polling import Schedule, expected_seconds
@@ -110,7 +110,7 @@ class Follower:
             journal.succeeded,
             row.row_id,
             now=finished,
-            duration=duration,
+            outputs=(KeptOutput("video", target.name, duration),),
             deducted_units=task.deducted_units,
         )
         await self.fetch(task, row.product, row.dialect, target)

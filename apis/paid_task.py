@@ -288,7 +288,7 @@ class PaidTask:
         # Shown first: a run that is cut off right after the commit must have told it all the same.
         self.status.show(f"{why} {_PROXY_DOUBT}")
         journal = self.studio.journal
-        await journal.call(journal.told, row.row_id, why)
+        await journal.call(journal.in_doubt, row.row_id, why)
         return errors.OutcomeUnknown(f"{why} {_PROXY_DOUBT}", code=code)
 
     # -- small things ----------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from kling_takes.apis.part_file import PartFile
 
 Point = tuple[str, int]
 
-WRITES = ("prepare", "submitted", "started", "succeeded", "delivered", "refused", "told", "failed")
+WRITES = ("prepare", "submitted", "started", "succeeded", "delivered", "refused", "in_doubt", "failed")
 PART_STEPS = ("open", "restart", "write", "finish")
 CHANGES = ("BEGIN", "INSERT", "UPDATE", "COMMIT", "CREATE", "PRAGMA JOURNAL_MODE", "PRAGMA USER_VERSION =")
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kling_takes.apis import errors
+from kling_takes.apis.journal.schema import MIGRATIONS
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.render import tiny
 from kling_takes.simulator.server import SimulatorServer
@@ -271,7 +272,7 @@ class Ground:
                 yield f"integrity_check: {word}"
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            if (version, tables) not in ((0, []), (1, [("tasks",)])):
+            if (version, tables) not in ((0, []), (len(MIGRATIONS), [("tasks",)])):
                 yield f"the journal's tables are half made: version {version}, {tables}"
             query = "SELECT state, task_id, external_task_id, attempt, sends FROM tasks ORDER BY attempt"
             rows = connection.execute(query).fetchall() if tables else []

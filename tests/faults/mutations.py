@@ -14,6 +14,7 @@ MONEY = "tests/unit/test_money_words.py"
 ODD = "tests/unit/test_odd_answers.py"
 COMFY = "tests/unit/test_comfy_org.py"
 JOURNAL = "tests/unit/test_journal.py"
+JOURNAL_FILE = "tests/unit/test_journal_file.py"
 JOURNAL_GUARD = "tests/unit/test_journal_guard.py"
 CLIENT = "tests/unit/test_client.py"
 OUTCOMES = "tests/unit/test_outcomes.py"
@@ -55,9 +56,10 @@ def _one(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
 
 _PAID = "apis/paid_task.py"
 _LOOKUP = "apis/lookup.py"
-_JOURNAL = "apis/journal.py"
-_JOURNAL_FILE = "apis/journal_file.py"
-_SPENDING = "apis/spending.py"
+_JOURNAL = "apis/journal/record.py"
+_JOURNAL_FILE = "apis/journal/file.py"
+_ROWS = "apis/journal/rows.py"
+_SPENDING = "apis/journal/spending.py"
 _OUTCOMES = "apis/outcomes.py"
 _CLIENT = "apis/client.py"
 _DOWNLOAD = "apis/download.py"
@@ -79,8 +81,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         (
             Edit(
                 _JOURNAL,
-                "            return row\n\n        return self._write(work)",
-                "            return row\n\n        with self._lock:\n            connection = self.open()\n"
+                "            return row_of(found)\n\n        return self._write(work)",
+                "            return row_of(found)\n\n"
+                "        with self._lock:\n            connection = self.open()\n"
                 "            if not connection.in_transaction:\n"
                 '                connection.execute("BEGIN IMMEDIATE")\n'
                 "            return work(connection)",
@@ -122,7 +125,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         _JOURNAL_FILE,
         "if version > known:",
         "if version > known + 1000:",
-        JOURNAL,
+        JOURNAL_FILE,
     ),
     _one(
         "a corrupt journal is replaced by an empty one in silence",
@@ -130,7 +133,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "                raise self._set_aside() from error\n            raise self._refusal",
         "                self._set_aside()\n                return self._checked()\n"
         "            raise self._refusal",
-        JOURNAL,
+        JOURNAL_FILE,
     ),
     # -- one id for one purchase -----------------------------------------------------------------------
     _one(
@@ -367,7 +370,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         _JOURNAL_FILE,
         "if self._opened is not None and self._identity() not in (None, self._opened):",
         "if False:",
-        JOURNAL,
+        JOURNAL_FILE,
     ),
     _one(
         "a silent name server holds up the next prompt",
@@ -392,7 +395,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "the user was told of a doubt, so it is one no more",
-        _JOURNAL,
+        _ROWS,
         'OPEN_STATES = ("prepared", "told")',
         'OPEN_STATES = ("prepared",)',
         COMFY,

@@ -22,7 +22,7 @@ TABLE = ModelTable.load()
 POLICY = Policy(poll_floor=4.0, limits=Limits())
 #: journal methods that commit
 COMMITS = frozenset(
-    {"prepare", "submitted", "started", "succeeded", "delivered", "refused", "told", "failed"}
+    {"prepare", "submitted", "started", "succeeded", "delivered", "refused", "in_doubt", "failed"}
 )
 
 #: the process for which the running code works; the simulator works for none

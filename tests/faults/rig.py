@@ -15,7 +15,8 @@ from unittest import mock
 
 from aiohttp import web
 
-from kling_takes.apis import journal_file, paid_task, slots, status
+from kling_takes.apis import paid_task, slots, status
+from kling_takes.apis.journal import file as journal_file
 from kling_takes.tests.faults.bent_loop import BentLoop
 from kling_takes.tests.faults.processes import working_for
 

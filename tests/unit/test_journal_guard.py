@@ -11,6 +11,7 @@ import pytest
 
 from kling_takes.apis import errors
 from kling_takes.apis.journal import Journal, Purchase
+from kling_takes.tests.builders import prepare, purchase
 
 
 @pytest.fixture
@@ -27,25 +28,10 @@ def test_a_commit_is_on_the_disk_when_it_returns(journal: Journal) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def purchase(take: str, usd: float, *, practice: bool = False) -> Purchase:
-    return Purchase(
-        account=f"account {practice}",
-        take=take,
-        attempt=1,
-        external_task_id=None,
-        practice=practice,
-        product="text2video",
-        dialect="legacy",
-        model="kling-v2-6",
-        kind="k",
-        estimated_units=1.0,
-        estimated_usd=usd,
-    )
-
-
 def test_practice_money_is_no_real_money(journal: Journal) -> None:
     for practice, usd in ((False, 0.5), (True, 2.0)):
-        journal.prepare(purchase("t", usd, practice=practice), now=10.0, day_start=0.0, limit_usd=2.1)
+        account = f"account {practice}"
+        prepare(journal, purchase(account=account, practice=practice, estimated_usd=usd), limit_usd=2.1)
     assert journal.spent_today(practice=False, day_start=0.0) == 0.5
     assert journal.spent_today(practice=True, day_start=0.0) == 2.0
 
@@ -60,7 +46,7 @@ def test_nobody_buys_between_the_days_sum_and_the_row(
 
     def buy_elsewhere() -> None:
         try:
-            other.prepare(purchase("theirs", 0.8), now=10.0, day_start=0.0, limit_usd=1.0)
+            prepare(other, purchase("theirs", estimated_usd=0.8), limit_usd=1.0)
             outcomes.append("bought")
         except errors.SpendingLimitReached:
             outcomes.append("refused")
@@ -77,7 +63,7 @@ def test_nobody_buys_between_the_days_sum_and_the_row(
 
     monkeypatch.setattr(Journal, "_spent", staticmethod(sum_and_rival))
     try:
-        journal.prepare(purchase("ours", 0.8), now=10.0, day_start=0.0, limit_usd=1.0)
+        prepare(journal, purchase("ours", estimated_usd=0.8), limit_usd=1.0)
     finally:
         rival.join()
         other.close()

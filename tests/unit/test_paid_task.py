@@ -373,11 +373,11 @@ async def test_a_take_counts_as_paid_elsewhere_only_where_no_process_here_has_se
         assert len(s.committed) == 1
 
 
-class CutOffAfterTold(Journal):
+class CutOffInDoubt(Journal):
     """A journal whose caller is cancelled as soon as the doubt is written down."""
 
-    def told(self, row_id: int, reason: str) -> None:
-        super().told(row_id, reason)
+    def in_doubt(self, row_id: int, reason: str) -> None:
+        super().in_doubt(row_id, reason)
         raise asyncio.CancelledError
 
 
@@ -387,7 +387,7 @@ async def test_a_doubt_is_shown_before_the_journal_says_that_it_was_told(tmp_pat
             {}, tmp_path / "user", comfy_token="practice-comfy-token", comfy_api_base=s.url
         )
         with pytest.raises(asyncio.CancelledError):
-            await s.take(s.studio(CutOffAfterTold(tmp_path / "cut.sqlite3"), settings=settings))
+            await s.take(s.studio(CutOffInDoubt(tmp_path / "cut.sqlite3"), settings=settings))
         assert any("Comfy.org may or may not have bought it" in line for line in s.heard.lines)
 
 

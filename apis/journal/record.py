@@ -8,74 +8,17 @@ A row is never deleted.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from . import spending
-from .journal_file import JournalFile
-from .journal_schema import MIGRATIONS
+from .file import JournalFile
+from .rows import COLUMNS, OPEN_STATES, KeptOutput, Purchase, Row, row_of, write_outputs
+from .schema import MIGRATIONS
 
 #: how many earlier tasks of a kind say how long the next one takes
 HISTORY = 20
-
-#: States in which a create may have been sent and its outcome is not known.
-OPEN_STATES = ("prepared", "told")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One attempt at one take; times are Unix seconds, money is units and USD."""
-
-    row_id: int
-    account: str
-    take: str
-    attempt: int
-    external_task_id: str | None
-    task_id: str | None
-    state: str
-    sends: int
-    adopted: int
-    practice: int
-    product: str
-    dialect: str
-    model: str
-    kind: str
-    estimated_units: float | None
-    estimated_usd: float | None
-    deducted_units: float | None
-    duration: str | None
-    failure: str | None
-    prompt_id: str | None
-    node_id: str | None
-    prepared_at: float
-    submitted_at: float | None
-    started_at: float | None
-    finished_at: float | None
-    delivered_at: float | None
-
-
-@dataclass(frozen=True)
-class Purchase:
-    """What ``prepare`` writes down before a create leaves."""
-
-    account: str
-    take: str
-    attempt: int
-    external_task_id: str | None
-    practice: bool
-    product: str
-    dialect: str
-    model: str
-    kind: str
-    estimated_units: float | None = None
-    estimated_usd: float | None = None
-    prompt_id: str | None = None
-    node_id: str | None = None
-
-
-_COLUMNS = ", ".join(field.name for field in fields(Row))
 
 
 class Journal(JournalFile):
@@ -89,11 +32,11 @@ class Journal(JournalFile):
         super().__init__(path, migrations)
 
     def find(self, account: str, take: str) -> Row | None:
-        """The latest attempt at a take, or None."""
+        """Return the latest attempt at a take, or None."""
         return self._one("account = ? AND take = ? ORDER BY attempt DESC LIMIT 1", account, take)
 
     def find_task(self, account: str, some_id: str) -> Row | None:
-        """The row of a task id or an external task id, or None."""
+        """Return the row of a task id or an external task id, or None."""
         return self._one(
             "account = ? AND (task_id = ? OR external_task_id = ?) ORDER BY row_id DESC LIMIT 1",
             account,
@@ -103,8 +46,8 @@ class Journal(JournalFile):
 
     def _one(self, condition: str, *values: object) -> Row | None:
         # The condition is a constant of this module; values are bound.
-        rows = self._read(f"SELECT {_COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - constants
-        return Row(*rows[0]) if rows else None
+        rows = self._read(f"SELECT {COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - constants
+        return row_of(rows[0]) if rows else None
 
     def prepare(
         self, purchase: Purchase, *, now: float, day_start: float, limit_usd: float | None = None
@@ -132,18 +75,16 @@ class Journal(JournalFile):
                 "WHERE state IN ('prepared', 'told', 'refused')",
                 [*values, now],
             )
-            row = Row(
-                *connection.execute(
-                    f"SELECT {_COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608 - constants
-                    (purchase.account, purchase.take, purchase.attempt),
-                ).fetchone()
-            )
-            return row
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608 - constants
+                (purchase.account, purchase.take, purchase.attempt),
+            ).fetchone()
+            return row_of(found)
 
         return self._write(work)
 
     def spent_today(self, *, practice: bool, day_start: float) -> float:
-        """USD of creates since ``day_start``: the deduction where Kling told it, else the estimate."""
+        """Return the USD spent since ``day_start``: the deduction where Kling told it, else the estimate."""
         rows = self._read(spending.SPENT, (int(practice), day_start, "", "", 0))
         return float(rows[0][0])
 
@@ -156,7 +97,7 @@ class Journal(JournalFile):
     def submitted(
         self, row_id: int, task_id: str, *, now: float, dialect: str, adopted: bool = False
     ) -> None:
-        """Kling has the task. ``adopted``: it was paid by another machine's create under the same id.
+        """Write down Kling's task. ``adopted``: it was paid by another machine's create under the same id.
 
         A row of which another process here has sent a create as well counts as paid from here: that process
         may not live to say so.
@@ -173,30 +114,40 @@ class Journal(JournalFile):
         )
 
     def started(self, row_id: int, *, now: float) -> None:
-        """Kling has begun to work on the task."""
+        """Write down that Kling has begun to work on the task."""
         self._set(row_id, ("submitted",), "started_at = COALESCE(started_at, ?)", now)
 
-    def succeeded(self, row_id: int, *, now: float, duration: str, deducted_units: float | None) -> None:
-        """The video is made."""
+    def succeeded(
+        self, row_id: int, *, now: float, outputs: Sequence[KeptOutput], deducted_units: float | None
+    ) -> None:
+        """Write down that the results are made; where ``outputs`` is empty, those known before stay.
+
+        A task whose links have expired names no results any more, and their files are still here.
+        """
         self._set(
             row_id,
             ("submitted", "succeeded", "delivered"),
             "state = CASE state WHEN 'delivered' THEN state ELSE 'succeeded' END, "
-            "finished_at = COALESCE(finished_at, ?), duration = ?, "
-            "deducted_units = COALESCE(?, deducted_units)",
+            "finished_at = COALESCE(finished_at, ?), duration = COALESCE(?, duration), "
+            "outputs = COALESCE(?, outputs), deducted_units = COALESCE(?, deducted_units)",
             now,
-            duration,
+            next((output.duration for output in outputs if output.duration), None),
+            write_outputs(outputs) if outputs else None,
             deducted_units,
         )
 
-    def delivered(self, row_id: int, *, now: float) -> None:
-        """The video has arrived here."""
+    def delivered(self, row_id: int, *, now: float, outputs: Sequence[KeptOutput] | None = None) -> None:
+        """Write down that every result has arrived here, and with ``outputs`` how large the files are."""
         self._set(
-            row_id, ("submitted", "succeeded", "delivered"), "state = 'delivered', delivered_at = ?", now
+            row_id,
+            ("submitted", "succeeded", "delivered"),
+            "state = 'delivered', delivered_at = ?, outputs = COALESCE(?, outputs)",
+            now,
+            write_outputs(outputs) if outputs else None,
         )
 
     def refused(self, row_id: int, reason: str, *, sends: int | None = None) -> None:
-        """Kling made nothing; the same id may be used again.
+        """Write down that Kling made nothing; the same id may be used again.
 
         ``sends``: how many creates the caller knows of. Where another process has sent one more since, its
         outcome is not ours to say, and the row stays as it is.
@@ -209,12 +160,12 @@ class Journal(JournalFile):
             reason[:500],
         )
 
-    def told(self, row_id: int, reason: str) -> None:
-        """The user was told that a create may have been carried out and can't be looked up."""
+    def in_doubt(self, row_id: int, reason: str) -> None:
+        """Write down that the user was told: a create may have been carried out and can't be looked up."""
         self._set(row_id, OPEN_STATES, "state = 'told', failure = ?", reason[:500])
 
     def failed(self, row_id: int, reason: str, *, now: float) -> None:
-        """The task failed at Kling, unbilled; the next run starts another attempt."""
+        """Write down that the task failed at Kling, unbilled; the next run starts another attempt."""
         self._set(row_id, ("submitted",), "state = 'failed', finished_at = ?, failure = ?", now, reason[:500])
 
     def _set(self, row_id: int, states: Sequence[str], assignment: str, *values: object) -> None:
@@ -229,7 +180,7 @@ class Journal(JournalFile):
         self._write(work)
 
     def durations(self, account: str, kind: str) -> list[float]:
-        """Seconds from submission to end of the latest tasks of a kind."""
+        """Return the seconds from submission to end of the latest tasks of a kind."""
         rows = self._read(
             "SELECT finished_at - submitted_at FROM tasks WHERE account = ? AND kind = ? "
             "AND state IN ('succeeded', 'delivered') AND finished_at > submitted_at AND adopted = 0 "
@@ -237,20 +188,3 @@ class Journal(JournalFile):
             (account, kind, HISTORY),
         )
         return [float(row[0]) for row in rows]
-
-
-_journals: dict[Path, Journal] = {}
-_journals_lock = threading.Lock()
-
-
-def shared_journal(path: Path) -> Journal:
-    """This process's one journal at ``path``: opened and checked once, used by all nodes."""
-    with _journals_lock:
-        return _journals.setdefault(path, Journal(path))
-
-
-def close_journals() -> None:
-    """Let go of every shared journal; the next use opens its own again."""
-    with _journals_lock:
-        while _journals:
-            _journals.popitem()[1].close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import errors
+from .. import errors
 
 #: Every create that was or may have been carried out counts, except the row about to be written itself.
 SPENT = """

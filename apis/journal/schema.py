@@ -44,4 +44,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX tasks_by_kind ON tasks (account, kind, finished_at);
     CREATE INDEX tasks_by_day ON tasks (practice, prepared_at);
     """,
+    # 1 -> 2: the results of a task, a JSON list of kind, name, duration and bytes; NULL before there are any
+    """
+    ALTER TABLE tasks ADD COLUMN outputs TEXT;
+    """,
 )

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import errors
+from .. import errors
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class JournalFile:
     # -- opening ---------------------------------------------------------------------------------------
 
     def open(self) -> sqlite3.Connection:
-        """The connection, checked and brought to the present version."""
+        """Return the connection, checked and brought to the present version."""
         if self._connection is None:
             self._connection = self._checked()
         return self._connection
@@ -112,7 +112,7 @@ class JournalFile:
             raise
 
     def _identity(self) -> tuple[int, int] | None:
-        """Which file has the path now; None for none."""
+        """Return which file has the path now; None for none."""
         try:
             found = self.path.stat()
         except OSError:
@@ -221,7 +221,7 @@ def _is_corrupt(error: Exception) -> bool:
 
 
 def _statements(script: str) -> list[str]:
-    """The script's statements one by one: ``executescript`` would end the transaction that protects them."""
+    """Return the script's statements one by one: ``executescript`` would end the transaction around them."""
     statements, pending = [], ""
     for line in script.splitlines(keepends=True):
         pending += line
