@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import errors
-from .download import download, safe_name
+from .download import download
+from .download.names import safe_name
 from .journal import KeptOutput, Row
 from .kling import dialects
 from .kling.responses import KlingTask, Phase

@@ -21,8 +21,8 @@ from typing import Any
 import aiohttp
 
 from kling_takes.apis.client import SynchronousOperation
+from kling_takes.apis.download.part_file import PartFile
 from kling_takes.apis.journal import Journal
-from kling_takes.apis.part_file import PartFile
 
 Point = tuple[str, int]
 

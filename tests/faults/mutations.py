@@ -15,12 +15,15 @@ ODD = "tests/unit/test_odd_answers.py"
 COMFY = "tests/unit/test_comfy_org.py"
 JOURNAL = "tests/unit/test_journal.py"
 JOURNAL_FILE = "tests/unit/test_journal_file.py"
+OUTPUTS = "tests/unit/test_journal_outputs.py"
 JOURNAL_GUARD = "tests/unit/test_journal_guard.py"
 CLIENT = "tests/unit/test_client.py"
 OUTCOMES = "tests/unit/test_outcomes.py"
 INTERRUPT = "tests/unit/test_interrupt.py"
 DOWNLOAD = "tests/unit/test_download.py"
 LINKS = "tests/unit/test_download_rules.py"
+KINDS = "tests/unit/test_download_kinds.py"
+NAMES = "tests/unit/test_download_names.py"
 SETTINGS = "tests/unit/test_settings.py"
 CREDENTIALS = "tests/unit/test_credentials.py"
 HOST_GUARD = "tests/unit/test_host_guard.py"
@@ -62,7 +65,7 @@ _ROWS = "apis/journal/rows.py"
 _SPENDING = "apis/journal/spending.py"
 _OUTCOMES = "apis/outcomes.py"
 _CLIENT = "apis/client.py"
-_DOWNLOAD = "apis/download.py"
+_DOWNLOAD = "apis/download/job.py"
 
 MUTATIONS: tuple[Mutation, ...] = (
     # -- the row before the money ----------------------------------------------------------------------
@@ -119,6 +122,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "WHERE row_id = ? AND state IN ({marks})",
         "WHERE row_id = ? AND (1 OR state IN ({marks}))",
         JOURNAL,
+    ),
+    _one(
+        "a damaged list of results loses the take",
+        _ROWS,
+        "    except (ValueError, TypeError, KeyError, RecursionError):",
+        "    except ZeroDivisionError:",
+        OUTPUTS,
     ),
     _one(
         "a journal of a newer version is written to",
@@ -641,7 +651,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "the part has the video's name before it is whole",
-        "apis/part_file.py",
+        "apis/download/part_file.py",
         'self._part = target.with_name(target.name + ".part")',
         "self._part = target",
         DOWNLOAD,
@@ -655,25 +665,39 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "another part of the video is appended",
-        "apis/video_link.py",
+        "apis/download/head.py",
         "if not offset or start is None or int(start) != offset:",
         "if not offset or start is None:",
         DOWNLOAD,
         LINKS,
     ),
     _one(
+        "another file is taken for the image or the sound",
+        "apis/download/head.py",
+        "return None if kind.signature.match(beginning) else",
+        "return None if True else",
+        KINDS,
+    ),
+    _one(
+        "the second result of one task has the name of another task's first",
+        "apis/download/names.py",
+        "_RESERVED.fullmatch(task_id) or _NUMBERED.fullmatch(task_id)",
+        "_RESERVED.fullmatch(task_id)",
+        NAMES,
+    ),
+    _one(
         "a link without https is followed",
-        "apis/video_link.py",
+        "apis/download/link.py",
         'if parsed.scheme == "https" and host:',
         'if parsed.scheme in ("http", "https") and host:',
         LINKS,
     ),
     _one(
         "an id names a file outside the folder",
-        "apis/video_link.py",
+        "apis/download/names.py",
         "    if _PLAIN_ID.fullmatch(task_id) and not",
         "    if task_id and not",
-        LINKS,
+        NAMES,
     ),
     # -- what leaves -----------------------------------------------------------------------------------
     _one(
@@ -740,7 +764,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _one(
         "a cancelled download keeps the user waiting for the disk",
-        "apis/part_file.py",
+        "apis/download/part_file.py",
         "        if self._lock.acquire(blocking=False):\n",
         "        if self._lock.acquire():\n",
         INTERRUPT,

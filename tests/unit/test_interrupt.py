@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis import part_file, slots
+from kling_takes.apis import slots
 from kling_takes.apis.collect import Delivered
+from kling_takes.apis.download import part_file
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.requests import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings

@@ -1,6 +1,6 @@
-"""From a link that Kling signed to a video on the disk, and never half of one.
+"""From a link that Kling signed to a file on the disk, and never half of one.
 
-The video is paid for, so nothing here gives up lightly: it goes on where it stopped, five times in a row
+The result is paid for, so nothing here gives up lightly: it goes on where it stopped, five times in a row
 without progress, and asks for a fresh link when the old one has expired. It is made and kept at Kling,
 so giving up costs nothing either, and every error says so.
 
@@ -20,22 +20,18 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from .errors import DownloadFailed
+from ..errors import DownloadFailed
+from ..transport import proxy_for
+from .head import Answer, read_head, too_large, wrong_beginning
+from .kinds import KINDS, FileKind, OutputKind
+from .link import link_problem
 from .part_file import DiskError, PartFile
-from .transport import proxy_for
-from .video_link import NOT_A_VIDEO, Answer, leads_elsewhere, link_problem, read_head, safe_name, too_large
-
-__all__ = ["DownloadPolicy", "download", "safe_name"]
 
 MAX_REQUESTS = 500  #: in all, progress or not; a server that hands out single bytes must come to an end
 PROGRESS_EVERY = 0.25  #: seconds between two reports
 CLAIM_EVERY = 0.05  #: seconds between two looks at a target that another download holds
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_STILL_THERE = (
-    "The video is made and Kling keeps it for 30 days: queue the same take again to collect it, "
-    "nothing is paid again."
-)
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,12 @@ class DownloadPolicy:
     connect_seconds: float = 15.0  #: for a connection; a CDN that is there answers in one
     stall_seconds: float = 30.0  #: without a single byte
     chunk_bytes: int = 1 << 20  #: per write; one write is one thread hop, about 0.1 ms
-    max_bytes: int = 4 << 30  #: of a video; Kling's longest and largest are far below
     max_redirects: int = 5
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a policy that could never download anything."""
-        if min(self.tries, self.chunk_bytes, self.max_bytes) < 1 or self.max_redirects < 0:
-            raise ValueError("tries, chunk_bytes and max_bytes are at least 1, max_redirects at least 0")
+        """Raise ValueError for a policy that could never download anything."""
+        if min(self.tries, self.chunk_bytes) < 1 or self.max_redirects < 0:
+            raise ValueError("tries and chunk_bytes are at least 1, max_redirects at least 0")
         if (
             min(self.connect_seconds, self.stall_seconds) <= 0
             or min(self.first_delay, self.longest_delay) < 0
@@ -62,7 +57,7 @@ class DownloadPolicy:
             raise ValueError("timeouts are above 0 and delays not below")
 
     def delay(self, failures: int) -> float:
-        """Give the seconds to wait after so many failed tries in a row (1 or more)."""
+        """Return the seconds to wait after so many failed tries in a row (1 or more)."""
         return min(self.longest_delay, self.first_delay * 2.0 ** min(failures - 1, 60))
 
 
@@ -71,6 +66,7 @@ async def download(
     url: str,
     target: Path,
     *,
+    kind: OutputKind = "video",
     refresh: Callable[[], Awaitable[str]],
     api_is_loopback: bool,
     progress: Callable[[int, int | None], None] | None = None,
@@ -78,15 +74,15 @@ async def download(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     task_id: str | None = None,
 ) -> Path:
-    """Stream `url` to `target` and give back `target`, which then holds the whole video or did not change.
+    """Stream ``url`` to ``target`` and return ``target``, which then holds the whole file or did not change.
 
-    `refresh` is asked for a new link when the old one answers 401, 403, 404 or 410: once, and once more
-    whenever bytes have come since. `progress` gets bytes so far and bytes in all (None while unknown).
-    Only the connections of `session` are used. If another download of this process holds `target`, this
-    one waits for it and shares its file. Cancelled or failed, it leaves `<name>.part` and
-    `<name>.part.json` behind where they can be resumed, and the next call goes on from them.
-    Raises DownloadFailed with `task_id` (and `http_status` where the link answered one that ended it), and
-    whatever `refresh` raises.
+    ``refresh`` is asked for a new link when the old one answers 401, 403, 404 or 410: once, and once more
+    whenever bytes have come since. ``progress`` gets bytes so far and bytes in all (None while unknown).
+    Only the connections of ``session`` are used. If another download of this process holds ``target``, this
+    one waits for it and shares its file. Cancelled or failed, it leaves ``<name>.part`` and
+    ``<name>.part.json`` behind where they can be resumed, and the next call goes on from them.
+    Raises DownloadFailed with ``task_id`` (and ``http_status`` where the link answered one that ended it),
+    and whatever ``refresh`` raises.
     """
     policy = policy or DownloadPolicy()
     part, waited = PartFile.claim(target), False
@@ -105,7 +101,7 @@ async def download(
                 total=None, sock_connect=policy.connect_seconds, sock_read=policy.stall_seconds
             ),
         ) as keyless:
-            job = _Job(keyless, part, api_is_loopback, progress, policy, task_id)
+            job = _Job(keyless, part, KINDS[kind], api_is_loopback, progress, policy, task_id)
             await job.run(url, refresh, sleep)
         return target
     finally:
@@ -119,6 +115,7 @@ class _Job:
         self,
         http: aiohttp.ClientSession,
         part: PartFile,
+        kind: FileKind,
         api_is_loopback: bool,
         progress: Callable[[int, int | None], None] | None,
         policy: DownloadPolicy,
@@ -126,6 +123,7 @@ class _Job:
     ) -> None:
         self._http = http
         self._part = part
+        self._kind = kind
         self._loopback = api_is_loopback
         self._progress = progress
         self._policy = policy
@@ -208,22 +206,25 @@ class _Job:
         return Answer("retry", reason)
 
     async def _receive(self, response: aiohttp.ClientResponse, offset: int) -> Answer:
-        """Write the body to the part; gives "complete", or why it is not."""
-        part, limit = self._part, self._policy.max_bytes
+        """Write the body to the part; returns "complete", or why it is not."""
+        part, kind = self._part, self._kind
         answer = read_head(
             response.status,
             response.headers,
             offset=offset,
             validator=part.validator,
             known_total=part.total,
-            max_bytes=limit,
+            kind=kind,
         )
         if answer.kind not in ("begin", "go_on"):
             return answer
         piece = await response.content.readany()
         if answer.kind == "begin":
-            if leads_elsewhere(piece):
-                return Answer("refuse", NOT_A_VIDEO)
+            while 0 < len(piece) < kind.signature_bytes and (more := await response.content.readany()):
+                piece += more
+            problem = wrong_beginning(piece, kind) if piece else None
+            if problem:
+                return Answer("refuse", problem)
             if part.validator and answer.validator and part.validator != answer.validator:
                 self._best = 0  # another file: what the old one reached is no measure for it
             await asyncio.to_thread(part.restart, answer.validator, answer.total)
@@ -234,9 +235,9 @@ class _Job:
                 come = part.size + len(buffer)
                 if answer.total is not None and come > answer.total:
                     return Answer("discard", "the server sent more than it said")
-                if come > limit:
+                if come > kind.max_bytes:
                     await asyncio.to_thread(part.restart, None, None)
-                    return too_large(limit)
+                    return too_large(kind)
                 if len(buffer) >= self._policy.chunk_bytes:
                     await self._flush(buffer)
                 self._report(come, answer.total)
@@ -264,7 +265,7 @@ class _Job:
 
     def _failed(self, reason: str, status: int | None = None) -> DownloadFailed:
         return DownloadFailed(
-            f"The video could not be downloaded: {reason}. {_STILL_THERE}",
+            f"The {self._kind.noun} could not be downloaded: {reason}. {self._still_there()}",
             task_id=self._task_id,
             http_status=status,
         )
@@ -278,12 +279,19 @@ class _Job:
         else:
             problem, remedy = f"the disk refused ({error})", "Mend that first."
         return DownloadFailed(
-            f"The video could not be saved: {problem}. {_STILL_THERE} {remedy}", task_id=self._task_id
+            f"The {self._kind.noun} could not be saved: {problem}. {self._still_there()} {remedy}",
+            task_id=self._task_id,
+        )
+
+    def _still_there(self) -> str:
+        return (
+            f"The {self._kind.noun} is made and Kling keeps it for 30 days: queue the same take again to "
+            "collect it, nothing is paid again."
         )
 
 
 def _joined(url: str, location: str) -> str:
-    """Give the link that a redirect leads to, or nothing where it is no link at all."""
+    """Return the link that a redirect leads to, or nothing where it is not a link at all."""
     try:
         return urljoin(url, location)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A video on its way to the disk: `<name>.part`, and `<name>.part.json` that says what it is a part of.
+"""A file on its way to the disk: ``<name>.part``, and ``<name>.part.json`` that says what it is a part of.
 
 Bytes go on from where they stopped only if the server says by its validator that the file is still the
 same one; the note beside the part keeps that validator, and no link. A part that can't be resumed is
@@ -30,17 +30,17 @@ class DiskError(Exception):
     """The disk refused; the text says how, without a path."""
 
     def __init__(self, reason: str, *, full: bool = False, denied: bool = False) -> None:
-        """`full` and `denied` are the two reasons that a user can mend."""
+        """``full`` and ``denied`` are the two reasons that a user can mend."""
         super().__init__(reason)
         self.full = full
         self.denied = denied
 
 
 class PartFile:
-    """The part of one target, held from `claim` until `let_go`."""
+    """The part of one target, held from ``claim`` until ``let_go``."""
 
     def __init__(self, target: Path) -> None:
-        """Use `claim`, which sees to it that there is one at a time."""
+        """Use ``claim``, which sees to it that there is one at a time."""
         self.target = target
         self.size = 0  #: bytes on the disk
         self.validator: str | None = None  #: ETag or Last-Modified of what the bytes are a part of
@@ -55,7 +55,7 @@ class PartFile:
 
     @classmethod
     def claim(cls, target: Path) -> PartFile | None:
-        """Take hold of a target, or give None while another download of this process holds it."""
+        """Take hold of a target, or return None while another download of this process holds it."""
         with _held_lock:
             if _key(target) in _held:
                 return None
@@ -67,11 +67,11 @@ class PartFile:
         self._do(self._open)
 
     def restart(self, validator: str | None, total: int | None) -> None:
-        """Throw the bytes away and begin a file that the server knows by `validator`."""
+        """Throw the bytes away and begin a file that the server knows by ``validator``."""
         self._do(lambda: self._restart(validator, total))
 
     def write(self, data: bytes) -> None:
-        """Append all of `data`."""
+        """Append all of ``data``."""
         self._do(lambda: self._write(data))
 
     def finish(self) -> None:
@@ -98,7 +98,7 @@ class PartFile:
         finally:
             if self._gone:
                 self._end()
-        # Raised outside `except`: an OSError carries the whole path.
+        # Raised outside ``except``: an OSError carries the whole path.
         raise DiskError(
             trouble.strerror or type(trouble).__name__,
             full=trouble.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG),
@@ -150,7 +150,7 @@ class PartFile:
             self.validator = None  # whose bytes these are, nobody knows: not to be resumed
             raise OSError(errno.EIO, "something else wrote into the file")
         file.close()  # before the rename: Windows renames no open file
-        # The note goes first: once the video has its name nobody comes back to tidy up, and a part that lost
+        # The note goes first: once the file has its name nobody comes back to tidy up, and a part that lost
         # its note between these two lines is only fetched again.
         self._note.unlink(missing_ok=True)
         self._part.replace(self.target)
@@ -179,5 +179,5 @@ class PartFile:
 
 
 def _key(target: Path) -> str:
-    """Name a target in the one way in which two spellings of it are equal."""
+    """Return the name of a target in the one way in which two spellings of it are equal."""
     return os.path.normcase(target.absolute())
