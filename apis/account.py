@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from .kling import costs
+from .kling.packs import CostsReply, ResourcePack, concurrency, usable_first
 
 
 @dataclass(frozen=True)
 class AccountSummary:
     """The account's resource packs at Unix time ``asked_at``; Kling's numbers may be twelve hours old."""
 
-    packs: tuple[costs.ResourcePack, ...]
+    packs: tuple[ResourcePack, ...]
     #: how many videos the account makes at once, None where no pack tells
     concurrency: int | None
     asked_at: float
@@ -51,7 +51,7 @@ class AccountSummary:
             ],
         }
 
-    def _line(self, pack: costs.ResourcePack) -> str:
+    def _line(self, pack: ResourcePack) -> str:
         amount = "? units" if pack.remaining is None else f"{pack.remaining:g}"
         whole = "" if pack.total is None else f" of {pack.total:g} units"
         if pack.expires_at is None:
@@ -70,7 +70,7 @@ def _day(moment: float) -> str:
         return "a far day"
 
 
-def summarise(reply: costs.CostsReply, now: float) -> AccountSummary:
+def summarise(reply: CostsReply, now: float) -> AccountSummary:
     """The summary of Kling's answer; ValueError where the answer says nothing about the account."""
-    packs = costs.packs(reply)
-    return AccountSummary(packs, costs.concurrency(packs), now)
+    found = usable_first(reply)
+    return AccountSummary(found, concurrency(found), now)

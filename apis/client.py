@@ -8,7 +8,6 @@ The key goes to the API's origin and nowhere else: no redirect is followed.
 from __future__ import annotations
 
 import asyncio
-import enum
 import io
 import json
 import random
@@ -19,17 +18,16 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from yarl import URL
 
 from . import errors
 from .clock import Clock, RealClock
+from .kling.endpoint import ApiEndpoint, Req, Resp
 from .outcomes import error_of_answer, error_of_exception, is_passing
 from .polling import Schedule, backoff, obeyed_retry_after
 from .transport import open_session, proxy_for
 
-Req = TypeVar("Req", bound=BaseModel)
-Resp = TypeVar("Resp", bound=BaseModel)
 T = TypeVar("T")
 
 #: bytes; an answer of the API is a few kB, so more than this is not one
@@ -41,24 +39,6 @@ NEWBORN = 60.0
 REFUSED_READS = 5
 
 
-class HttpMethod(str, enum.Enum):
-    """The two methods that Kling's API uses."""
-
-    GET = "GET"
-    POST = "POST"
-
-
-@dataclass(frozen=True)
-class ApiEndpoint(Generic[Req, Resp]):
-    """A path of the API, what it takes and what it answers."""
-
-    path: str
-    method: HttpMethod
-    request_model: type[Req] | None
-    response_model: type[Resp]
-    query: Mapping[str, str] = field(default_factory=dict)
-
-
 class Headers(Protocol):
     """What a credential can do for a request."""
 
@@ -67,7 +47,7 @@ class Headers(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class Timeouts:
     """How long one exchange may take, in seconds."""
 
     connect: float = 15.0
@@ -83,7 +63,7 @@ class Connection:
     base_url: str
     credential: Headers
     clock: Clock = field(default_factory=RealClock)
-    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
     @property
     def host(self) -> str:
@@ -116,7 +96,7 @@ class SynchronousOperation(Generic[Req, Resp]):
     async def execute(self) -> Resp:
         """Send once and read the answer.
 
-        Raises NeverDelivered, Refused (or a subclass), Paced or OutcomeUnknown; an interrupted send is
+        Raises NeverDelivered, Refused (or a subclass), Throttled or OutcomeUnknown; an interrupted send is
         ``CancelledError`` and its outcome unknown.
         """
         connection = self.connection
@@ -129,7 +109,7 @@ class SynchronousOperation(Generic[Req, Resp]):
         trouble: errors.ApiError | None = None
         try:
             status, raw, answer_headers = await within(
-                connection.limits.whole, self._exchange(headers, None if body is None else body.encode())
+                connection.timeouts.whole, self._exchange(headers, None if body is None else body.encode())
             )
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             trouble = error_of_exception(error, connection.host)
@@ -142,7 +122,7 @@ class SynchronousOperation(Generic[Req, Resp]):
     async def _exchange(
         self, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        limits = self.connection.limits
+        timeouts = self.connection.timeouts
         async with (
             open_session() as session,
             session.request(
@@ -154,7 +134,9 @@ class SynchronousOperation(Generic[Req, Resp]):
                 headers=headers,
                 proxy=await proxy_for(URL(self.connection.base_url)),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
+                ),
             ) as answer,
         ):
             chunks, size = [], 0
@@ -321,7 +303,7 @@ class PollingOperation(Generic[Resp]):
                 if not _is_passing(error, failures, age):
                     raise
                 asked = backoff(failures, jitter=random.random())
-                if isinstance(error, errors.Paced):
+                if isinstance(error, errors.Throttled):
                     asked = obeyed_retry_after(error.retry_after, asked)
                 if self.on_trouble is not None:
                     self.on_trouble(error)

@@ -11,7 +11,7 @@
      │   ├─ Refused             the API said no and made nothing
      │   │   ├─ AuthenticationFailed, AccountRefused, RequestRefused, ContentRefused, NotFound
      │   │   └─ AlreadyExists   the external task id is taken: the take was bought before
-     │   ├─ Paced               too many at once: wait, then the same request again
+     │   ├─ Throttled           too many at once: wait, then the same request again
      │   └─ OutcomeUnknown      it may have happened, or not
      ├─ TaskFailed              Kling could not make it; a failed task is not billed
      ├─ StillRunning            our waiting ended, the task goes on
@@ -23,6 +23,10 @@ the attribute ``body`` and never part of the text.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .kling.problem import Problem
 
 
 class KlingTakesError(Exception):
@@ -78,6 +82,13 @@ class InvalidInput(KlingTakesError):
         self.widget = widget
 
 
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise InvalidInput with all problems in it; do nothing when there are none."""
+    found = list(problems)
+    if found:
+        raise InvalidInput(" ".join(problem.text for problem in found), widget=found[0].widget)
+
+
 class SpendingLimitReached(KlingTakesError):
     """The user's own daily limit would be passed; nothing was sent."""
 
@@ -122,7 +133,7 @@ class AlreadyExists(Refused):
     """The external task id is taken: this very take was bought before."""
 
 
-class Paced(ApiError):
+class Throttled(ApiError):
     """Too many at once (codes 1302 and 1303, HTTP 429); nothing was made."""
 
     #: seconds the server asked to wait, where it did

@@ -1,24 +1,20 @@
 """Looking for a task that may exist: free, and the only way to know what a lost create came to.
 
-The invariant: "not there" is only what Kling itself has said. A lookup that fails raises
-OutcomeUnknown, because not seeing is not knowing, and whoever takes it for "not there" buys twice.
+The invariant: "not there" is only what Kling itself has said. A lookup that fails raises OutcomeUnknown,
+because not seeing is not knowing, and whoever takes it for "not there" buys twice.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 from . import errors
-from .kling import dialects
+from .context import Context
+from .kling.dialects import DIALECTS, Dialect
 from .kling.responses import PARAMETER_CODE, KlingTask
 from .outcomes import is_passing
 from .polling import backoff
 from .status import Status
-
-if TYPE_CHECKING:
-    from .studio import Studio
-    from .tasks_api import Dialect
 
 NEVER_TWICE = "Queue the same take again: it is looked up first and never bought twice."
 
@@ -26,15 +22,15 @@ NEVER_TWICE = "Queue the same take again: it is looked up first and never bought
 class Lookup:
     """Looks for the tasks of one take."""
 
-    def __init__(self, studio: Studio, product: str, dialect: Dialect, status: Status) -> None:
-        """``dialect`` is looked in first."""
-        self.studio = studio
+    def __init__(self, context: Context, product: str, dialect: Dialect, status: Status) -> None:
+        """Begin; ``dialect`` is looked in first."""
+        self.context = context
         self.product = product
         self.dialect = dialect
         self.status = status
 
     async def find(self, external_id: str) -> KlingTask | None:
-        """The task under our id; None only where Kling has said that it has none.
+        """Return the task under our id; None only where Kling has said that it has none.
 
         A lookup that fails in passing is repeated. One that fails for good, or too often, raises
         OutcomeUnknown, whatever failed: not seeing is not knowing.
@@ -42,10 +38,10 @@ class Lookup:
         tries = 0
         while True:
             try:
-                return await self.studio.api.find(self.dialect, self.product, external_id)
+                return await self.context.api.find(self.dialect, self.product, external_id)
             except errors.ApiError as error:
                 tries += 1
-                if tries >= self.studio.policy.read_tries or not is_passing(error):
+                if tries >= self.context.policy.read_tries or not is_passing(error):
                     raise errors.OutcomeUnknown(
                         f"{error.message} So it is not known whether this take was bought, and nothing more "
                         f"was sent. {NEVER_TWICE}",
@@ -54,27 +50,27 @@ class Lookup:
                         request_id=error.request_id,
                         http_status=error.http_status,
                     ) from None
-                await self.studio.clock.sleep(backoff(tries, jitter=random.random()))
+                await self.context.clock.sleep(backoff(tries, jitter=random.random()))
 
     async def find_existing(
         self, external_id: str | None, refusal: errors.AlreadyExists
     ) -> tuple[KlingTask, Dialect]:
-        """The task that Kling says exists, and the dialect in which it was made."""
+        """Return the task that Kling says exists, and the dialect in which it was made."""
         if external_id is None:
             raise refusal
         self.status.show("This take was bought before. Collecting it")
-        kind = self.studio.settings.credential.kind
-        others = [dialects.by_name(name) for name in ("legacy", "standard") if name != self.dialect.name]
-        for pause in self.studio.policy.exists_delays:
-            await self.studio.clock.sleep(pause)
+        credential = self.context.settings.credential.kind
+        others = [
+            other for other in DIALECTS.values() if other is not self.dialect and other.takes(credential)
+        ]
+        for pause in self.context.policy.exists_delays:
+            await self.context.clock.sleep(pause)
             found = await self.find(external_id)
             if found is not None:
                 return found, self.dialect
             for other in others:
-                if other.name == "standard" and kind == "key_pair":
-                    continue
                 try:
-                    found = await self.studio.api.find(other, self.product, external_id)
+                    found = await self.context.api.find(other, self.product, external_id)
                 except errors.ApiError:
                     continue
                 if found is not None:
@@ -86,10 +82,10 @@ class Lookup:
         )
 
     async def made_before(self, external_id: str | None, refusal: errors.RequestRefused) -> KlingTask | None:
-        """The task whose existence may be all that a refused parameter means, worded as we don't know it."""
+        """Return the task whose existence may be all that a refusal in unknown words means."""
         if external_id is None or refusal.code != PARAMETER_CODE:
             return None
         try:
-            return await self.studio.api.find(self.dialect, self.product, external_id)
+            return await self.context.api.find(self.dialect, self.product, external_id)
         except errors.ApiError:
             return None

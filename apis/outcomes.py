@@ -1,13 +1,13 @@
 """What the end of one exchange means for money: a pure table, no I/O.
 
-A create that failed is worth exactly one of four things:
+A create that failed is worth exactly one of four classes of ``errors``:
 
-``NEVER_DELIVERED``  Kling never saw it. The same request may go out again.
-``REFUSED``          Kling said no and made nothing. The user has something to change.
-``PACED``            Kling said not now and made nothing. Wait, then the same request again.
-``UNKNOWN``          It may have been carried out. A blind resend is a second charge: look it up first.
+``NeverDelivered``  Kling never saw it. The same request may go out again.
+``Refused``         Kling said no and made nothing. The user has something to change.
+``Throttled``       Kling said not now and made nothing. Wait, then the same request again.
+``OutcomeUnknown``  It may have been carried out. A blind resend is a second charge: look it up first.
 
-Whatever the tables do not name is ``UNKNOWN``, because that is the only class that can't cost money.
+Whatever the tables do not name is ``OutcomeUnknown``, because that is the only class that can't cost money.
 The sentences say what happened and what to do, and nothing of money: the same refusal may come to a create
 that was sent before, or to a look at a task that is paid for.
 Sources: Kling's error code page (2026-09-20); recorded answers of the live API (2026-05 to 2026-09);
@@ -17,24 +17,12 @@ aiohttp's exception tree, 3.11 to 3.14.
 from __future__ import annotations
 
 import asyncio
-import enum
 from dataclasses import dataclass
 
 import aiohttp
 
 from . import errors
 from .kling.responses import is_already_exists, is_not_found
-
-
-class Outcome(enum.Enum):
-    """What one exchange came to."""
-
-    ANSWERED = "answered"
-    NEVER_DELIVERED = "never delivered"
-    REFUSED = "refused"
-    PACED = "paced"
-    UNKNOWN = "unknown"
-
 
 #: Raised before the first byte of a request is written: resolving, connecting, TLS, the proxy's CONNECT.
 #: ``ClientConnectorError`` is a ``ClientOSError``, and ``ClientOSError`` itself comes from a connection
@@ -49,16 +37,15 @@ BEFORE_SENDING: tuple[type[BaseException], ...] = (
 )
 
 
-def of_exception(error: BaseException) -> Outcome:
-    """Class of an exception that aiohttp raised instead of an answer."""
-    return Outcome.NEVER_DELIVERED if isinstance(error, BEFORE_SENDING) else Outcome.UNKNOWN
+def of_exception(error: BaseException) -> type[errors.ApiError]:
+    """Return the class of an exception that aiohttp raised instead of an answer."""
+    return errors.NeverDelivered if isinstance(error, BEFORE_SENDING) else errors.OutcomeUnknown
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a business code says: its class, its error and the sentence for the user."""
+    """What an answer says: the class of its error, and the sentence for the user."""
 
-    outcome: Outcome
     error: type[errors.ApiError]
     sentence: str
 
@@ -68,171 +55,148 @@ _KEY = "Check KLING_API_KEY (or KLING_ACCESS_KEY and KLING_SECRET_KEY, or the pa
 #: Every business code that Kling documents.
 CODES: dict[int, Meaning] = {
     1000: Meaning(
-        Outcome.REFUSED,
         errors.AuthenticationFailed,
         f"Kling does not accept the key. {_KEY}.",
     ),
     1001: Meaning(
-        Outcome.REFUSED,
         errors.AuthenticationFailed,
         f"Kling received no key. {_KEY}.",
     ),
     1002: Meaning(
-        Outcome.REFUSED,
         errors.AuthenticationFailed,
         f"Kling does not know this key. {_KEY}, and that KLING_REGION fits it: a key of the global console "
         "works with global only, one of the Chinese console with china only.",
     ),
     1003: Meaning(
-        Outcome.REFUSED,
         errors.AuthenticationFailed,
         "Kling says the signed key is not valid yet: the clock of this computer is probably ahead. "
         "Set the clock, then queue again.",
     ),
     1004: Meaning(
-        Outcome.REFUSED,
         errors.AuthenticationFailed,
         "Kling says the signed key has expired: the clock of this computer is probably behind. "
         "Set the clock, then queue again.",
     ),
     1100: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "Kling reports a problem with your account. Look into the Kling console.",
     ),
     1101: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "Your Kling account is in arrears. Top it up in the Kling console, then queue again.",
     ),
     1102: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "Your Kling account has no API units left, or they have expired. Buy a resource pack in the Kling "
         "console (credits of the Kling app do not count for the API), then queue again.",
     ),
     1103: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "Your Kling account has no access to this model or function. Choose another model_name, or get "
         "access in the Kling console.",
     ),
     1200: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "Kling refused the request. Change what its own words name.",
     ),
     1201: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "Kling refused an input. Change the one that its own words name.",
     ),
     1202: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "This address does not offer that function of Kling. Check KLING_API_BASE, or choose another "
         "model_name.",
     ),
     1203: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "Kling does not have what was asked for, for example a retired model: try another model_name.",
     ),
     1300: Meaning(
-        Outcome.REFUSED,
         errors.ContentRefused,
         "Kling's platform policy refused this input. Change the prompt or the picture.",
     ),
     1301: Meaning(
-        Outcome.REFUSED,
         errors.ContentRefused,
         "Kling's content check refused this input. Change the prompt or the picture.",
     ),
-    1302: Meaning(Outcome.PACED, errors.Paced, "Kling asks to send requests more slowly."),
-    1303: Meaning(
-        Outcome.PACED, errors.Paced, "Your Kling account already runs as many tasks as it may at once."
-    ),
+    1302: Meaning(errors.Throttled, "Kling asks to send requests more slowly."),
+    1303: Meaning(errors.Throttled, "Your Kling account already runs as many tasks as it may at once."),
     1304: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "Kling refused the address of this computer: your account has an IP whitelist. Add the address in "
         "the Kling console.",
     ),
-    5000: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling reports an internal error."),
-    5001: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling is under maintenance."),
-    5002: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling is too busy to answer in time."),
+    5000: Meaning(errors.OutcomeUnknown, "Kling reports an internal error."),
+    5001: Meaning(errors.OutcomeUnknown, "Kling is under maintenance."),
+    5002: Meaning(errors.OutcomeUnknown, "Kling is too busy to answer in time."),
 }
 
 #: HTTP statuses that came without a business code: a gateway, a firewall, the Comfy.org proxy.
 STATUSES: dict[int, Meaning] = {
-    401: Meaning(Outcome.REFUSED, errors.AuthenticationFailed, f"The API does not accept the key. {_KEY}."),
+    401: Meaning(errors.AuthenticationFailed, f"The API does not accept the key. {_KEY}."),
     402: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "The account has no credits left. Add credits, then queue again.",
     ),
     403: Meaning(
-        Outcome.REFUSED,
         errors.AccountRefused,
         "The API, or something on the way to it, refuses access. Check the proxy or firewall of this network "
         "and KLING_API_BASE.",
     ),
     404: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "This address is not Kling's API. Check KLING_API_BASE and KLING_REGION.",
     ),
-    408: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API gave up waiting for the request."),
-    409: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API answered with a conflict."),
+    408: Meaning(errors.OutcomeUnknown, "The API gave up waiting for the request."),
+    409: Meaning(errors.OutcomeUnknown, "The API answered with a conflict."),
     413: Meaning(
-        Outcome.REFUSED,
         errors.RequestRefused,
         "The request is too large for the API. Use a smaller picture.",
     ),
-    429: Meaning(Outcome.PACED, errors.Paced, "The API asks to send requests more slowly."),
-    499: Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The connection was cut before the answer."),
+    429: Meaning(errors.Throttled, "The API asks to send requests more slowly."),
+    499: Meaning(errors.OutcomeUnknown, "The connection was cut before the answer."),
 }
 
 
-def of_answer(status: int, code: int | None) -> Meaning:
-    """Meaning of an answer: its business code first, then its HTTP status.
+def of_answer(status: int, code: int | None) -> Meaning | None:
+    """Return the meaning of an answer: its business code first, then its HTTP status; None for a success.
 
     ``code`` is None where the body had none. A non-zero code counts whatever the status, because some
-    refusals come as HTTP 200. ``Outcome.ANSWERED`` is returned for HTTP 2xx with code 0 only.
+    refusals come as HTTP 200. Only HTTP 2xx with code 0 is a success.
     """
     if code is not None and code != 0:
         if code in CODES:
             return CODES[code]
         if 400 <= status < 500 and status not in STATUSES:
-            return Meaning(Outcome.REFUSED, errors.Refused, "Kling refused the request.")
+            return Meaning(errors.Refused, "Kling refused the request.")
         if 200 <= status < 300:
-            return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "Kling answered with an unknown code.")
+            return Meaning(errors.OutcomeUnknown, "Kling answered with an unknown code.")
     if 200 <= status < 300:
         if code == 0:
-            return Meaning(Outcome.ANSWERED, errors.ApiError, "")
-        return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API's answer could not be read.")
+            return None
+        return Meaning(errors.OutcomeUnknown, "The API's answer could not be read.")
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 400:
         return Meaning(
-            Outcome.REFUSED,
             errors.RequestRefused,
             "The address redirects elsewhere, and a key is never sent along a redirect. Check KLING_API_BASE "
             "and KLING_REGION, and that no login page stands between.",
         )
     if 400 <= status < 500:
-        return Meaning(Outcome.REFUSED, errors.Refused, "The API refused the request.")
-    return Meaning(Outcome.UNKNOWN, errors.OutcomeUnknown, "The API, or something on the way to it, failed.")
+        return Meaning(errors.Refused, "The API refused the request.")
+    return Meaning(errors.OutcomeUnknown, "The API, or something on the way to it, failed.")
 
 
 def is_passing(error: errors.ApiError) -> bool:
-    """Whether a read that ended so is worth repeating.
+    """Return whether a read that ended so is worth repeating.
 
     A refusal without a code is not Kling's: something on the way made it, and may let the next one through.
     """
     if isinstance(error, errors.Refused):
         return error.code is None and error.http_status != 401
-    return isinstance(error, errors.NeverDelivered | errors.Paced | errors.OutcomeUnknown)
+    return isinstance(error, errors.NeverDelivered | errors.Throttled | errors.OutcomeUnknown)
 
 
 def error_of_answer(
@@ -244,12 +208,12 @@ def error_of_answer(
     body: str | None = None,
     retry_after: float | None = None,
 ) -> errors.ApiError | None:
-    """The error that an answer stands for, or None where it is a success.
+    """Return the error that an answer stands for, or None where it is a success.
 
     ``message`` is Kling's own; it is quoted, cut to 300 characters.
     """
     meaning = of_answer(status, code)
-    if meaning.outcome is Outcome.ANSWERED:
+    if meaning is None:
         return None
     kind, sentence = meaning.error, meaning.sentence
     if code is not None and is_already_exists(code, message):
@@ -262,15 +226,15 @@ def error_of_answer(
     elif code is None:
         sentence = f"{sentence} (HTTP {status})"
     error = kind(sentence, code=code or None, request_id=request_id, http_status=status, body=body)
-    if isinstance(error, errors.Paced):
+    if isinstance(error, errors.Throttled):
         error.retry_after = retry_after
     return error
 
 
 def error_of_exception(error: BaseException, host: str) -> errors.ApiError:
-    """The error that a failed exchange with ``host`` stands for; secrets in ``error`` are not repeated."""
+    """Return the error that a failed exchange with ``host`` stands for, without repeating a secret."""
     kind = type(error).__name__
-    if of_exception(error) is Outcome.NEVER_DELIVERED:
+    if of_exception(error) is errors.NeverDelivered:
         return errors.NeverDelivered(
             f"{host} could not be reached ({kind}). Check the network, the proxy and KLING_API_BASE, then "
             "queue again."

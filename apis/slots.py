@@ -18,38 +18,38 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class SlotLine:
-    """The line of creates that wait for one account and model, in one event loop."""
+class SlotQueue:
+    """The queue of creates that wait for one account and model, in one event loop."""
 
     def __init__(self) -> None:
         """Nobody waits."""
-        self._line: deque[asyncio.Event] = deque()
+        self._waiting: deque[asyncio.Event] = deque()
         self._freed = asyncio.Event()
 
     @property
     def waiting(self) -> int:
-        """How many stand in the line."""
-        return len(self._line)
+        """How many stand in the queue."""
+        return len(self._waiting)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Stand in the line until it is our turn, and keep the turn until the end of the block."""
+        """Stand in the queue until it is our turn, and keep the turn until the end of the block."""
         place = asyncio.Event()
-        self._line.append(place)
+        self._waiting.append(place)
         self._call_first()
         try:
             await place.wait()
             yield
         finally:
-            self._line.remove(place)
+            self._waiting.remove(place)
             self._call_first()
 
     def _call_first(self) -> None:
-        if self._line:
-            self._line[0].set()
+        if self._waiting:
+            self._waiting[0].set()
 
     def freed(self) -> None:
-        """A task of ours has ended, so a slot is probably free: the first in the line tries at once."""
+        """A task of ours has ended, so a slot is probably free: the first in the queue tries at once."""
         self._freed.set()
 
     async def pause(self, seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]]) -> None:
@@ -66,7 +66,7 @@ class SlotLine:
             await asyncio.wait({sleeper, waker})
 
 
-_lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], SlotLine]] = (
+_queues: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], SlotQueue]] = (
     weakref.WeakKeyDictionary()
 )
 _locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = (
@@ -75,7 +75,7 @@ _locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.L
 
 
 def _of_this_loop(kept: MutableMapping[asyncio.AbstractEventLoop, dict[K, V]]) -> dict[K, V]:
-    """What is kept for the running loop; what was kept for loops that have ended is forgotten.
+    """Return what is kept for the running loop; what was kept for loops that have ended is forgotten.
 
     A lock that was waited for holds its loop, so the weak keys alone would keep both for ever.
     """
@@ -84,11 +84,11 @@ def _of_this_loop(kept: MutableMapping[asyncio.AbstractEventLoop, dict[K, V]]) -
     return kept.setdefault(asyncio.get_running_loop(), {})
 
 
-def slot_line(account: str, model: str) -> SlotLine:
-    """The running loop's line for an account and a model: Kling counts slots by both."""
-    return _of_this_loop(_lines).setdefault((account, model), SlotLine())
+def slot_queue(account: str, model: str) -> SlotQueue:
+    """Return the running loop's queue for an account and a model: Kling counts slots by both."""
+    return _of_this_loop(_queues).setdefault((account, model), SlotQueue())
 
 
 def take_lock(account: str, take: str) -> asyncio.Lock:
-    """The running loop's lock of one take: of two nodes with the same take the second waits for the first."""
+    """Return the running loop's lock of a take: of two nodes with one take the second waits."""
     return _of_this_loop(_locks).setdefault(f"{account}/{take}", asyncio.Lock())

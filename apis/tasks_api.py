@@ -12,49 +12,33 @@ from typing import Any
 from pydantic import BaseModel
 
 from . import errors
-from .client import ApiEndpoint, Connection, HttpMethod, PollingOperation, SynchronousOperation
-from .kling.calls import Call
-from .kling.legacy import LegacyDialect
-from .kling.models import ModelSpec
-from .kling.requests import VideoRequest
-from .kling.responses import KlingTask
-from .kling.standard import StandardDialect
+from .client import Connection, PollingOperation, SynchronousOperation
+from .kling.dialects import Dialect
+from .kling.endpoint import ApiEndpoint
+from .kling.responses import COMPLETED, FAILED, KlingTask
+from .plan import Plan
 from .polling import Schedule
-
-#: Both spellings: "succeed" under /v1/, "succeeded" in the new standard (Kling docs, 2026-09-20).
-COMPLETED = ("succeed", "succeeded")
-FAILED = ("failed",)
-
-
-#: One of the two generations of Kling's API.
-Dialect = LegacyDialect | StandardDialect
 
 
 class TasksApi:
     """The tasks of one account."""
 
     def __init__(self, connection: Connection) -> None:
-        """``connection`` says where and as whom."""
+        """Begin; ``connection`` says where and as whom."""
         self.connection = connection
 
-    async def exchange(self, call: Call[Any], headers: Mapping[str, str] | None = None) -> Any:
-        """Send a call once and give its parsed answer."""
-        return await SynchronousOperation(
-            _endpoint(call), call.body, self.connection, headers=headers
-        ).execute()
+    async def read(self, endpoint: ApiEndpoint[BaseModel, Any]) -> Any:
+        """Ask once and return the parsed answer."""
+        return await SynchronousOperation(endpoint, None, self.connection).execute()
 
     async def create(
-        self,
-        dialect: Dialect,
-        request: VideoRequest,
-        spec: ModelSpec,
-        external_task_id: str | None,
-        headers: Mapping[str, str] | None = None,
+        self, plan: Plan, external_task_id: str | None, headers: Mapping[str, str] | None = None
     ) -> KlingTask:
         """Buy, once. A reply that names no task is OutcomeUnknown: it may have been made."""
-        reply = await self.exchange(dialect.create(request, spec, external_task_id), headers)
+        body = plan.body(external_task_id)
+        reply = await SynchronousOperation(plan.endpoint, body, self.connection, headers=headers).execute()
         try:
-            task = dialect.task(reply)
+            task = plan.dialect.task(reply)
         except ValueError as error:
             raise errors.OutcomeUnknown(f"Kling accepted the request. {error}") from None
         if task is None:
@@ -62,16 +46,16 @@ class TasksApi:
         return task
 
     async def find(self, dialect: Dialect, product: str, external_task_id: str) -> KlingTask | None:
-        """The task under our id, or None where Kling says that it has none."""
+        """Return the task under our id, or None where Kling says that it has none."""
         try:
-            reply = await self.exchange(dialect.lookup(product, external_task_id))
+            reply = await self.read(dialect.lookup(product, external_task_id))
         except errors.NotFound:
             return None
         return _task_of(dialect, reply, external_task_id)
 
     async def get(self, dialect: Dialect, product: str, task_id: str) -> KlingTask:
-        """The task under Kling's id; raises NotFound."""
-        return _very_task(dialect, await self.exchange(dialect.query(product, task_id)), task_id)
+        """Return the task under Kling's id; raises NotFound."""
+        return _exact_task(dialect, await self.read(dialect.query(product, task_id)), task_id)
 
     async def follow(
         self,
@@ -85,16 +69,16 @@ class TasksApi:
         on_task: Callable[[KlingTask], None],
         on_trouble: Callable[[errors.ApiError], None],
     ) -> KlingTask:
-        """Poll until the task has succeeded.
+        """Poll until the task has succeeded, and return it.
 
         Raises TaskFailed, StillRunning after ``deadline`` seconds, NotFound and what a read can raise.
         """
 
         def task_in(reply: Any) -> KlingTask:
-            return _very_task(dialect, reply, task_id)
+            return _exact_task(dialect, reply, task_id)
 
         reply = await PollingOperation(
-            _endpoint(dialect.query(product, task_id)),
+            dialect.query(product, task_id),
             self.connection,
             completed_statuses=COMPLETED,
             failed_statuses=FAILED,
@@ -110,17 +94,6 @@ class TasksApi:
         return task_in(reply)
 
 
-def _endpoint(call: Call[Any]) -> ApiEndpoint[BaseModel, Any]:
-    body = call.body
-    return ApiEndpoint(
-        call.path,
-        HttpMethod(call.method),
-        None if body is None else type(body),
-        call.response_model,
-        call.query,
-    )
-
-
 def _task_of(dialect: Dialect, reply: Any, wanted: str | None) -> KlingTask | None:
     try:
         return dialect.task(reply, wanted)
@@ -128,8 +101,8 @@ def _task_of(dialect: Dialect, reply: Any, wanted: str | None) -> KlingTask | No
         raise errors.ApiError(str(error)) from None
 
 
-def _very_task(dialect: Dialect, reply: Any, task_id: str) -> KlingTask:
-    """The task that was asked for by Kling's id: another one's video would be delivered in its place."""
+def _exact_task(dialect: Dialect, reply: Any, task_id: str) -> KlingTask:
+    """Return the task of this id of Kling's: another one would be delivered in its place."""
     task = _task_of(dialect, reply, task_id)
     if task is None or task.task_id != task_id:
         raise errors.NotFound("Kling has no task under this id.", task_id=task_id)

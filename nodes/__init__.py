@@ -1,12 +1,14 @@
-"""What a user drags onto the graph."""
+"""What a user drags onto the graph: the mappings, and nothing that happens by importing them."""
 
 from __future__ import annotations
 
-from . import aliases, badge
-from .account import KlingTakesAccount, KlingTakesRecover
+from . import aliases
+from .account import KlingTakesAccount
 from .camera_controls import KlingCameraControls
 from .image_to_video import KlingCameraControlI2VNode, KlingImage2VideoNode, KlingStartEndFrameNode
-from .shots import KlingTakesPromptList, KlingTakesShot
+from .prompt_list import KlingTakesPromptList
+from .recover import KlingTakesRecover
+from .shot import KlingTakesShot
 from .text_to_video import KlingCameraControlT2VNode, KlingTextToVideoNode
 
 NODE_CLASS_MAPPINGS = {
@@ -41,7 +43,5 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "KlingTakesRecover": "Kling Recover a Take",
     "KlingTakesAccount": "Kling Account",
 }
-
-badge.serve()
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

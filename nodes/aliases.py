@@ -43,7 +43,7 @@ class _WithAspectRatio:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The inputs of the node, with the old widget behind ``AFTER``."""
+        """Return the inputs of the node, with the old widget behind ``AFTER``."""
         inputs: dict[str, Any] = super().INPUT_TYPES()  # type: ignore[misc] - the node class comes second
         required: dict[str, Any] = {}
         for name, entry in inputs["required"].items():
@@ -54,11 +54,6 @@ class _WithAspectRatio:
                     {"default": "16:9", "tooltip": "Not used: the picture decides the shape of the video."},
                 )
         return {**inputs, "required": required}
-
-    async def api_call(self, aspect_ratio: str = "16:9", **inputs: Any) -> tuple[Any, str, str]:
-        """Leave the old widget out and go on as the node does."""
-        result: tuple[Any, str, str] = await super().api_call(**inputs)  # type: ignore[misc] - see above
-        return result
 
 
 class KlingImage2VideoNode(_WithAspectRatio, image_to_video.KlingImage2VideoNode):

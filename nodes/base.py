@@ -1,32 +1,34 @@
-"""The one path of every video node: request -> take -> VIDEO.
+"""The one path of every node that buys: inputs -> request -> plan -> take -> outputs.
 
-A node says which inputs it has and how they become a request. What a model allows, what a take costs and
-how it is paid once are decided in ``apis``; what ComfyUI needs to hear is said in ``host``.
+A node says which inputs it has, each made from a field of its request. Everything else follows from that:
+which widgets are judged before the graph runs, which inputs are pictures, and what is handed on. What a
+model allows, what a take costs and how it is paid once are decided in ``apis``; what ComfyUI needs to hear
+is said in ``host``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..apis.errors import InvalidInput
-from ..apis.kling import rules
-from ..apis.kling.models import Feature, Limits, ModelTable
-from ..apis.kling.requests import (
-    KlingImage,
-    KlingImage2VideoRequest,
-    KlingText2VideoRequest,
-    VideoRequest,
-)
+from ..apis.errors import InvalidInput, refuse
+from ..apis.kling.draft import Draft
+from ..apis.kling.models import DialectLimits, ModelTable
+from ..apis.kling.pictures import KlingImage
+from ..apis.kling.products import PRODUCTS
+from ..apis.kling.request import KlingRequest, shape_problems
 from . import host
 from .inputs import model_field_to_node_input
+from .model_table import model_table
+from .validation import WidgetCheck, is_widget
 
 if TYPE_CHECKING:
-    from .studio import Account
+    from ..apis.follower import Delivered
+    from ..apis.plan import Plan
+    from ..apis.studio import Studio
 
 CATEGORY = "Kling Takes"
 
@@ -51,154 +53,128 @@ TAKE_INPUT = (
     },
 )
 
-#: the inputs that fill the picture fields of a request
-WIDGET_OF_FRAME = {"image": "start_frame", "image_tail": "end_frame"}
-
-#: a widget that was not part of the check, which is not the same as one with a link (None)
-ABSENT = object()
-
-_tables: dict[Path, tuple[tuple[int, int] | None, ModelTable]] = {}
-
-
-def model_table() -> ModelTable:
-    """The models Kling has, with the user's own on top; read again only when the user's file changed."""
-    path = host.user_dir() / "models.json"
-    try:
-        stat = path.stat()
-        stamp: tuple[int, int] | None = (stat.st_mtime_ns, stat.st_size)
-    except OSError:
-        stamp = None
-    known = _tables.get(path)
-    if known is None or known[0] != stamp:
-        known = (stamp, ModelTable.load(path if stamp else None))
-        _tables[path] = known
-    return known[1]
+#: the fields whose choices come from the model table
+_CHOICES = {
+    "model_name": ModelTable.names,
+    "mode": ModelTable.modes,
+    "duration": ModelTable.durations,
+    "aspect_ratio": ModelTable.aspect_ratios,
+}
 
 
 class KlingNodeBase:
-    """What all nodes that make a video share; ``REQUEST`` is the pydantic model their inputs come from."""
+    """What all nodes that buy share; ``REQUEST`` is the pydantic model their inputs come from."""
 
     FUNCTION = "api_call"
     CATEGORY = CATEGORY
-    RETURN_TYPES = ("VIDEO", "STRING", "STRING")
-    RETURN_NAMES = ("VIDEO", "Kling ID", "Duration (sec)")
-    OUTPUT_TOOLTIPS = (
-        "The video. Connect it to Save Video or to any node that takes a video.",
-        "Kling's id of the task that made the video. With it, Kling Recover a Take fetches the video again.",
-        "How long the video is, in seconds, as Kling says.",
-    )
+    VALIDATE_INPUTS = WidgetCheck()
 
-    REQUEST: type[KlingText2VideoRequest] | type[KlingImage2VideoRequest]
-    #: what a model must have to be offered in this node, beside the product
-    FEATURE: Feature | None = None
-    #: required inputs that are always links, by the names that the rules know
-    LINKED: tuple[str, ...] = ()
+    REQUEST: type[KlingRequest]
+    #: what a model must be able to do to be offered in this node, beside making the product
+    FEATURES: tuple[str, ...] = ()
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Return the inputs, as ComfyUI asks for them; every node spells out its own."""
+        raise NotImplementedError(f"{cls.__name__} declares no inputs")
 
     @classmethod
     def field(cls, io_type: str, name: str, **overrides: Any) -> tuple[str | list[str], dict[str, Any]]:
-        """The input of one field of the request; choices that depend on the models come from their table."""
-        if io_type == "COMBO" and "options" not in overrides:
-            choices = {
-                "model_name": ModelTable.names,
-                "mode": ModelTable.modes,
-                "duration": ModelTable.durations,
-                "aspect_ratio": ModelTable.aspect_ratios,
-            }.get(name)
-            if choices is not None:
-                overrides["options"] = choices(model_table(), cls.REQUEST.product, cls.FEATURE)
+        """Return the input of one field of the request; what depends on models comes from their table."""
+        if io_type == "COMBO" and "options" not in overrides and name in _CHOICES:
+            overrides["options"] = _CHOICES[name](model_table(), cls.REQUEST.product, *cls.FEATURES)
         return model_field_to_node_input(io_type, cls.REQUEST, name, **overrides)
 
     @classmethod
-    def check_widgets(cls, **values: Any) -> bool | str:
-        """Answer ComfyUI's question before anything runs: True, or what to change, in sentences.
+    def declared(cls) -> dict[str, tuple[Any, ...]]:
+        """Return the inputs that fill a field of the request, required ones first."""
+        inputs, fields = cls.INPUT_TYPES(), cls.REQUEST.fields_by_widget()
+        both = {**inputs["required"], **inputs.get("optional", {})}
+        return {name: entry for name, entry in both.items() if name in fields}
 
-        ComfyUI names a linked input with None and leaves out what the prompt does not mention (``ABSENT``);
-        both are judged in the node, when all values are known.
+    @classmethod
+    def required_links(cls) -> list[str]:
+        """Return the inputs that always come from another node."""
+        required = cls.INPUT_TYPES()["required"]
+        return [name for name, entry in cls.declared().items() if name in required and not is_widget(entry)]
 
-        Each node's VALIDATE_INPUTS spells its inputs out: ComfyUI stops checking what it names, and with
-        ``**kwargs`` it would stop checking all of them, the bounds of ``take`` among them.
-        """
-        known = {name: value for name, value in values.items() if value is not ABSENT and value is not None}
-        linked = [name for name, value in values.items() if value is None]
-        problems = rules.check_widgets(cls.REQUEST.product, known, model_table(), [*linked, *cls.LINKED])
+    @classmethod
+    def judged_inputs(cls) -> list[str]:
+        """Return the inputs that are judged before anything runs: all whose value may be known by then."""
+        links = cls.required_links()
+        return [name for name in cls.declared() if name not in links]
+
+    @classmethod
+    def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
+        """Return True, or what the model can't do in sentences."""
+        draft = Draft.of_widgets(cls.REQUEST, known, [*linked, *cls.required_links()])
+        problems = PRODUCTS[cls.REQUEST.product].problems(draft, model_table())
         return " ".join(problem.text for problem in problems) or True
 
-    async def deliver(
+    @classmethod
+    def results(cls, delivered: Delivered) -> tuple[Any, ...]:
+        """Return the node's outputs."""
+        raise NotImplementedError(f"{cls.__name__} declares no outputs")
+
+    async def api_call(
         self,
-        values: Mapping[str, Any],
-        take: int,
-        *,
-        frames: Mapping[str, Any] | None = None,
+        take: int = 0,
         auth_token: str | None = None,
         comfy_api_key: str | None = None,
         unique_id: str | None = None,
-    ) -> tuple[Any, str, str]:
-        """Buy or collect the take and give VIDEO, Kling ID and duration.
+        **inputs: Any,
+    ) -> tuple[Any, ...]:
+        """Buy or collect the take of these inputs and return the node's outputs.
 
-        ``values`` are fields of the request, None for its default; ``frames`` are IMAGEs ``[B, H, W, C]``,
-        float32, 0..1, by the field they fill. Raises the errors of ``apis.errors``, and ComfyUI's interrupt
-        within a second of Cancel.
+        Pictures are IMAGEs ``[B, H, W, C]``, float32, 0..1. Raises the errors of ``apis.errors``, and
+        ComfyUI's interrupt within a second of Cancel.
         """
-        from . import studio  # what buys is loaded with the first take: ComfyUI's start does not wait for it
+        # What buys is loaded with the first take: ComfyUI's start does not wait for it.
+        from . import account_access, receipt
 
-        given = {name: value for name, value in values.items() if value is not None}
-
-        async def work() -> tuple[Any, str, str]:
+        async def work() -> tuple[Any, ...]:
             with host.NodeReporter(unique_id) as reporter:
-                table = model_table()
-                account = await studio.open_studio(table, auth_token, comfy_api_key)
-                reporter.mark = account.mark
+                account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
+                reporter.prefix = account.prefix
                 reporter.say("Getting ready")
-                request = await self._request(given, frames or {}, table, account)
-                for note in studio.notes(request, table, account):
-                    reporter.fact(note)
+                plan = await self._plan(account.studio, inputs, take)
+                for note in plan.notes:
+                    reporter.note(note)
                 delivered = await account.studio.take(
-                    request,
-                    take=take,
+                    plan,
                     files=host.temp_dir(),
                     reporter=reporter,
                     prompt_id=reporter.prompt_id,
                     node_id=reporter.node_id,
                 )
-                reporter.say(studio.closing_text(delivered))
-                return host.video_from_file(delivered.path), delivered.task_id, delivered.duration
+                reporter.say(receipt.closing_text(delivered))
+                return self.results(delivered)
 
         return await host.until_interrupted(work())
 
-    async def _request(
-        self,
-        given: Mapping[str, Any],
-        frames: Mapping[str, Any],
-        table: ModelTable,
-        account: Account,
-    ) -> VideoRequest:
-        """The request, checked as a whole: linked values were not known before."""
-        from . import studio
-
-        model_name = given.get("model_name", self.REQUEST.model_fields["model_name"].default)
-        limits = studio.image_limits(model_name, table, account)
-        pictures = {name: await encoded(name, frame, limits) for name, frame in frames.items()}
+    async def _plan(self, studio: Studio, inputs: Mapping[str, Any], take: int) -> Plan:
+        """Return the checked plan, with the pictures packed as this model takes them."""
+        fields, values, pictures = self.REQUEST.fields_by_widget(), {}, {}
+        for name, entry in self.declared().items():
+            value = inputs.get(name, entry[1].get("default"))
+            if value is not None:
+                (pictures if entry[0] == "IMAGE" else values)[fields[name]] = value
+        route = studio.route(self.REQUEST, values)
+        for field, frame in pictures.items():
+            values[field] = await encoded(self.REQUEST.widget_of(field), frame, route.limits)
         try:
-            request = self.REQUEST(**given, **pictures)
+            request = self.REQUEST(**values)
         except ValidationError as error:
-            refuse(rules.shape_problems(error, WIDGET_OF_FRAME))
+            refuse(shape_problems(error, self.REQUEST))
             raise
-        refuse(rules.check(request, table, studio.dialect_of(model_name, table, account)))
-        return request
+        return studio.plan(request, take, route)
 
 
-async def encoded(field: str, frame: Any, limits: Limits) -> KlingImage:
-    """Encode an IMAGE off the event loop; raises InvalidInput naming the input that has to change."""
+async def encoded(widget: str, frame: Any, limits: DialectLimits) -> KlingImage:
+    """Return an IMAGE packed off the event loop; raises InvalidInput naming the input that has to change."""
     from ..apis.media import encode_image
 
-    widget = WIDGET_OF_FRAME[field]
     try:
         return await asyncio.to_thread(encode_image, frame.cpu().numpy(), limits=limits)
     except ValueError as error:
         raise InvalidInput(f"{widget}: {error}", widget=widget) from error
-
-
-def refuse(problems: Sequence[rules.Problem]) -> None:
-    """Raise InvalidInput with all problems in it; does nothing when there are none."""
-    if problems:
-        raise InvalidInput(" ".join(problem.text for problem in problems), widget=problems[0].widget)

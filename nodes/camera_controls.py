@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.errors import InvalidInput
-from ..apis.kling import rules
-from ..apis.kling.requests import KlingCameraConfig, KlingCameraControl
-from .base import ABSENT, CATEGORY
+from ..apis.kling.camera import KlingCameraConfig, KlingCameraControl, check_camera
+from .base import CATEGORY
 from .inputs import model_field_to_node_input
+from .validation import WidgetCheck
 
 #: the widgets of the source page's node, and the axis each one sets
 AXIS_OF_WIDGET = {
@@ -26,6 +26,7 @@ class KlingCameraControls:
 
     FUNCTION = "make"
     CATEGORY = CATEGORY
+    VALIDATE_INPUTS = WidgetCheck()
     DESCRIPTION = (
         "One camera move for the two Camera Control nodes. With simple, set exactly one of the six movements "
         "and leave the others at 0. The four other types are ready-made moves and take no numbers."
@@ -36,7 +37,7 @@ class KlingCameraControls:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The type of the move and the six numbers of a simple one, each -10..10."""
+        """Return the type of the move and the six numbers of a simple one, each -10..10."""
         axes = {
             widget: model_field_to_node_input("FLOAT", KlingCameraConfig, axis)
             for widget, axis in AXIS_OF_WIDGET.items()
@@ -49,32 +50,20 @@ class KlingCameraControls:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        camera_control_type: Any = ABSENT,
-        horizontal_movement: Any = ABSENT,
-        vertical_movement: Any = ABSENT,
-        pan: Any = ABSENT,
-        tilt: Any = ABSENT,
-        roll: Any = ABSENT,
-        zoom: Any = ABSENT,
-    ) -> bool | str:
-        """Refuse a simple move without exactly one movement; what is linked is checked when it is known."""
-        given = {
-            "horizontal_movement": horizontal_movement,
-            "vertical_movement": vertical_movement,
-            "pan": pan,
-            "tilt": tilt,
-            "roll": roll,
-            "zoom": zoom,
-        }
-        known = {name: value for name, value in given.items() if value is not None and value is not ABSENT}
-        if camera_control_type is None or camera_control_type is ABSENT:
+    def judged_inputs(cls) -> list[str]:
+        """Return all of them."""
+        return ["camera_control_type", *AXIS_OF_WIDGET]
+
+    @classmethod
+    def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
+        """Return True, or what is wrong with the move; what is linked is checked when it is known."""
+        movements = {name: known[name] for name in AXIS_OF_WIDGET if name in known}
+        if "camera_control_type" not in known:
             return True
-        return problem_of_move(camera_control_type, known) or True
+        return problem_of_move(known["camera_control_type"], movements) or True
 
     def make(self, camera_control_type: str, **movements: float) -> tuple[KlingCameraControl]:
-        """Give the move; raises InvalidInput when a simple one has not exactly one movement."""
+        """Return the move; raises InvalidInput when a simple one has not exactly one movement."""
         problem = problem_of_move(camera_control_type, movements)
         if problem:
             raise InvalidInput(problem, widget="camera_control_type")
@@ -87,10 +76,10 @@ class KlingCameraControls:
 
 
 def problem_of_move(kind: str, movements: dict[str, float]) -> str | None:
-    """Say what is wrong with a move, or None; movements that are not known yet are left out."""
+    """Return what is wrong with a move, or None; movements that are not known yet are left out."""
     types = model_field_to_node_input("COMBO", KlingCameraControl, "type")[0]
     if kind not in types:
         return f"camera_control_type: there is no move {kind!r}. Choose one of {', '.join(types)}."
     axes = {AXIS_OF_WIDGET[widget]: value for widget, value in movements.items()}
     widgets = {axis: widget for widget, axis in AXIS_OF_WIDGET.items()}
-    return " ".join(problem.text for problem in rules.check_camera(kind, axes, widgets)) or None
+    return " ".join(problem.text for problem in check_camera(kind, axes, widgets)) or None

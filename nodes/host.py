@@ -157,37 +157,37 @@ def send_progress(fraction: float, node_id: str | None) -> None:
 class NodeReporter:
     """Shows on the node what its take is doing: a line of text and the bar.
 
-    ``mark`` stands before every line; it says where no money is real. ``facts`` are sentences below the line.
-    A node fed with a list runs all items at once under one node id, so their lines are kept together in
-    ``boards`` and shown below each other.
+    ``prefix`` stands before every line; it says where no money is real. ``notes`` are sentences below the
+    line. A node fed with a list runs all items at once under one node id, so their lines are kept together
+    in ``lines`` and shown below each other.
     """
 
-    boards: ClassVar[dict[tuple[str | None, str | None], dict[int, tuple[str, float]]]] = {}
+    lines: ClassVar[dict[tuple[str | None, str | None], dict[int, tuple[str, float]]]] = {}
 
     def __init__(self, node_id: str | None) -> None:
         """Belongs to the node that runs now; ``node_id`` is its own word for itself."""
         self.prompt_id, executed, self.index = executing()
         self.node_id = node_id or executed
-        self.facts: list[str] = []
-        self.mark = ""
+        self.notes: list[str] = []
+        self.prefix = ""
 
     def __enter__(self) -> NodeReporter:
-        """Take a line on the node's board."""
-        self._board()[self.index] = ("", 0.0)
+        """Take a line among the node's."""
+        self._lines()[self.index] = ("", 0.0)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the last line readable until all items of the node are done."""
-        board = self._board()
-        text, _fraction = board.get(self.index, ("", 0.0))
-        board[self.index] = (text, 1.0)
-        if all(fraction >= 1.0 for _text, fraction in board.values()):
-            self.boards.pop((self.prompt_id, self.node_id), None)
+        lines = self._lines()
+        text, _fraction = lines.get(self.index, ("", 0.0))
+        lines[self.index] = (text, 1.0)
+        if all(fraction >= 1.0 for _text, fraction in lines.values()):
+            self.lines.pop((self.prompt_id, self.node_id), None)
 
-    def fact(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Keep a sentence below the changing line, such as the price."""
-        if text and text not in self.facts:
-            self.facts.append(text)
+        if text and text not in self.notes:
+            self.notes.append(text)
 
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
         """Show what happens now; ``elapsed`` and ``expected`` in seconds."""
@@ -195,21 +195,21 @@ class NodeReporter:
         if expected and expected > 0:
             fraction = min(elapsed / expected, 1.0) * PROGRESS_BEFORE_END
         line = f"{text} · {elapsed:.0f} s" + (f" of about {expected:.0f} s" if expected else "")
-        self._show("\n".join([line, *self.facts]), fraction)
+        self._show("\n".join([line, *self.notes]), fraction)
 
     def say(self, text: str) -> None:
         """Show a line that takes no time: the bar stays where it is."""
-        self._show("\n".join([text, *self.facts]), self._board().get(self.index, ("", 0.0))[1])
+        self._show("\n".join([text, *self.notes]), self._lines().get(self.index, ("", 0.0))[1])
 
-    def _board(self) -> dict[int, tuple[str, float]]:
-        return self.boards.setdefault((self.prompt_id, self.node_id), {})
+    def _lines(self) -> dict[int, tuple[str, float]]:
+        return self.lines.setdefault((self.prompt_id, self.node_id), {})
 
     def _show(self, text: str, fraction: float) -> None:
-        text = text if text.startswith(self.mark) else self.mark + text
-        board = self._board()
-        board[self.index] = (text, fraction)
-        lines = [line for _, (line, _fraction) in sorted(board.items()) if line]
-        if len(board) > 1:
-            lines = [line.split("\n")[0] for line in lines]  # one line each, or a long list has no room
-        send_text("\n".join(lines), self.node_id)
-        send_progress(sum(part for _, part in board.values()) / len(board), self.node_id)
+        text = text if text.startswith(self.prefix) else self.prefix + text
+        lines = self._lines()
+        lines[self.index] = (text, fraction)
+        shown = [line for _, (line, _fraction) in sorted(lines.items()) if line]
+        if len(lines) > 1:
+            shown = [line.split("\n")[0] for line in shown]  # one line each, or a long list has no room
+        send_text("\n".join(shown), self.node_id)
+        send_progress(sum(part for _, part in lines.values()) / len(lines), self.node_id)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..apis.kling.requests import KlingCameraControl, KlingImage2VideoRequest, KlingShot
-from .base import ABSENT, HIDDEN, TAKE_INPUT, KlingNodeBase
+from ..apis.kling.products.image_to_video import KlingImage2VideoRequest
+from .base import HIDDEN, TAKE_INPUT
+from .outputs import KlingVideoNodeBase
 
 FRAME_RULES = (
     "At least 300 pixels a side, no longer than 2.5 times its width or height. Of a batch, the first is used."
 )
 
 
-class KlingImage2VideoNode(KlingNodeBase):
+class KlingImage2VideoNode(KlingVideoNodeBase):
     """Makes a video that starts from a picture."""
 
     DESCRIPTION = (
@@ -24,7 +25,7 @@ class KlingImage2VideoNode(KlingNodeBase):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The start frame and the inputs of the request, then the take and what only some models know."""
+        """Return the start frame and the request's inputs, then the take and what only some models know."""
         return {
             "required": {
                 "start_frame": cls.field(
@@ -45,76 +46,19 @@ class KlingImage2VideoNode(KlingNodeBase):
             "hidden": HIDDEN,
         }
 
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        prompt: Any = ABSENT,
-        negative_prompt: Any = ABSENT,
-        model_name: Any = ABSENT,
-        cfg_scale: Any = ABSENT,
-        mode: Any = ABSENT,
-        duration: Any = ABSENT,
-        sound: Any = ABSENT,
-        shots: Any = ABSENT,
-    ) -> bool | str:
-        """Refuse what the model can't do, before anything runs."""
-        return cls.check_widgets(
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            model_name=model_name,
-            cfg_scale=cfg_scale,
-            mode=mode,
-            duration=duration,
-            sound=sound,
-            shots=shots,
-        )
 
-    async def api_call(
-        self,
-        start_frame: Any,
-        prompt: str,
-        negative_prompt: str,
-        model_name: str,
-        cfg_scale: float,
-        mode: str,
-        duration: str,
-        take: int = 0,
-        sound: str = "off",
-        shots: tuple[KlingShot, ...] | None = None,
-        **hidden: str | None,
-    ) -> tuple[Any, str, str]:
-        """Give the video of this take, its Kling id and its length."""
-        return await self.deliver(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model_name": model_name,
-                "cfg_scale": cfg_scale,
-                "mode": mode,
-                "duration": duration,
-                "sound": sound,
-                "shots": shots,
-            },
-            take,
-            frames={"image": start_frame},
-            **hidden,
-        )
-
-
-class KlingCameraControlI2VNode(KlingNodeBase):
+class KlingCameraControlI2VNode(KlingVideoNodeBase):
     """Makes a video that starts from a picture, with a camera move."""
 
     DESCRIPTION = (
-        "Gives a picture life and moves the camera through it. No living model of Kling has a camera field, "
-        "so the move is added to the prompt in words; the node says so while it runs. Each take is paid for "
-        "once."
+        "Gives a picture life and moves the camera through it. For a model without a camera field the move "
+        "is added to the prompt in words; the node says so while it runs. Each take is paid for once."
     )
     REQUEST = KlingImage2VideoRequest
-    LINKED = ("camera_control",)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The start frame, the inputs of the request and the camera; the model has a living default."""
+        """Return the start frame, the inputs of the request and the camera."""
         return {
             "required": {
                 "start_frame": cls.field(
@@ -135,61 +79,8 @@ class KlingCameraControlI2VNode(KlingNodeBase):
             "hidden": HIDDEN,
         }
 
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        prompt: Any = ABSENT,
-        negative_prompt: Any = ABSENT,
-        cfg_scale: Any = ABSENT,
-        model_name: Any = ABSENT,
-        mode: Any = ABSENT,
-        duration: Any = ABSENT,
-        sound: Any = ABSENT,
-    ) -> bool | str:
-        """Refuse what the model can't do, before anything runs."""
-        return cls.check_widgets(
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            cfg_scale=cfg_scale,
-            model_name=model_name,
-            mode=mode,
-            duration=duration,
-            sound=sound,
-        )
 
-    async def api_call(
-        self,
-        start_frame: Any,
-        prompt: str,
-        negative_prompt: str,
-        cfg_scale: float,
-        camera_control: KlingCameraControl,
-        take: int = 0,
-        model_name: str | None = None,
-        mode: str | None = None,
-        duration: str | None = None,
-        sound: str = "off",
-        **hidden: str | None,
-    ) -> tuple[Any, str, str]:
-        """Give the video of this take, its Kling id and its length."""
-        return await self.deliver(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "cfg_scale": cfg_scale,
-                "camera_control": camera_control,
-                "model_name": model_name,
-                "mode": mode,
-                "duration": duration,
-                "sound": sound,
-            },
-            take,
-            frames={"image": start_frame},
-            **hidden,
-        )
-
-
-class KlingStartEndFrameNode(KlingNodeBase):
+class KlingStartEndFrameNode(KlingVideoNodeBase):
     """Makes a video that goes from one picture to another."""
 
     DESCRIPTION = (
@@ -197,12 +88,11 @@ class KlingStartEndFrameNode(KlingNodeBase):
         "models do this in mode pro only, and never with sound; the node says so before anything is paid."
     )
     REQUEST = KlingImage2VideoRequest
-    FEATURE = "end_frame"
-    LINKED = ("end_frame",)
+    FEATURES = ("end_frame",)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """Both frames and the inputs of the request, then the take number and what only some models know."""
+        """Return both frames and the request's inputs, then the take and what only some models know."""
         return {
             "required": {
                 "start_frame": cls.field(
@@ -227,59 +117,3 @@ class KlingStartEndFrameNode(KlingNodeBase):
             },
             "hidden": HIDDEN,
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        prompt: Any = ABSENT,
-        negative_prompt: Any = ABSENT,
-        model_name: Any = ABSENT,
-        cfg_scale: Any = ABSENT,
-        mode: Any = ABSENT,
-        duration: Any = ABSENT,
-        sound: Any = ABSENT,
-        shots: Any = ABSENT,
-    ) -> bool | str:
-        """Refuse what the model can't do between two pictures, before anything runs."""
-        return cls.check_widgets(
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            model_name=model_name,
-            cfg_scale=cfg_scale,
-            mode=mode,
-            duration=duration,
-            sound=sound,
-            shots=shots,
-        )
-
-    async def api_call(
-        self,
-        start_frame: Any,
-        end_frame: Any,
-        prompt: str,
-        negative_prompt: str,
-        model_name: str,
-        cfg_scale: float,
-        mode: str,
-        duration: str,
-        take: int = 0,
-        sound: str = "off",
-        shots: tuple[KlingShot, ...] | None = None,
-        **hidden: str | None,
-    ) -> tuple[Any, str, str]:
-        """Give the video of this take, its Kling id and its length."""
-        return await self.deliver(
-            {
-                "prompt": prompt,
-                "negative_prompt": negative_prompt,
-                "model_name": model_name,
-                "cfg_scale": cfg_scale,
-                "mode": mode,
-                "duration": duration,
-                "sound": sound,
-                "shots": shots,
-            },
-            take,
-            frames={"image": start_frame, "image_tail": end_frame},
-            **hidden,
-        )

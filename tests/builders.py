@@ -1,10 +1,70 @@
-"""What many tests start from, with a word for whatever a test wants different."""
+"""Requests, pictures and what becomes of them, for every test that needs some."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from kling_takes.apis.journal import Journal, Purchase, Row
+from kling_takes.apis.kling.dialects import DIALECTS
+from kling_takes.apis.kling.draft import Draft
+from kling_takes.apis.kling.endpoint import ApiEndpoint
+from kling_takes.apis.kling.model_file import load_table
+from kling_takes.apis.kling.models import ModelSpec, ModelTable
+from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.problem import Problem
+from kling_takes.apis.kling.products import PRODUCTS
+from kling_takes.apis.kling.products.base import Price
+from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.request import KlingRequest
+
+TABLE = load_table()
+
+
+def picture(width: int = 640, height: int = 480, data: bytes = b"x" * 10, digit: str = "d") -> KlingImage:
+    """A picture that nobody looks at; ``digit`` tells two apart."""
+    return KlingImage(pixels_sha256=digit * 64, width=width, height=height, data=data, mime="image/png")
+
+
+def text_request(**fields: Any) -> KlingText2VideoRequest:
+    """A video from words, with some words where none are given."""
+    return KlingText2VideoRequest(**{"prompt": "a fox", **fields})
+
+
+def image_request(**fields: Any) -> KlingImage2VideoRequest:
+    """A video from a picture, with both where none are given."""
+    return KlingImage2VideoRequest(**{"prompt": "a fox", "image": picture(), **fields})
+
+
+def problems(request: KlingRequest, dialect: Any = None, table: ModelTable = TABLE) -> list[Problem]:
+    """What keeps a request from being sent."""
+    return PRODUCTS[request.product].problems(Draft.of_request(request), table, dialect)
+
+
+def widget_problems(
+    product: str, values: dict[str, Any], linked: Any = (), table: ModelTable = TABLE
+) -> list[Problem]:
+    """What the widgets alone show to be impossible."""
+    row = PRODUCTS[product]
+    return row.problems(Draft.of_widgets(row.request, values, linked), table)
+
+
+def price(request: KlingRequest, table: ModelTable = TABLE) -> Price | None:
+    """What a request will cost; None also for a model that the table doesn't have."""
+    product, draft = PRODUCTS[request.product], Draft.of_request(request)
+    spec = table.get(product.model_name(draft))
+    return product.price(draft, spec, table) if spec else None
+
+
+def create(
+    request: KlingRequest, spec: ModelSpec, dialect: str, external_task_id: str | None = None
+) -> tuple[ApiEndpoint[BaseModel, Any], BaseModel]:
+    """Where a request goes in a dialect, and its body."""
+    product, form = PRODUCTS[request.product], DIALECTS[dialect]
+    body = form.body(product, product.as_sent(request, spec, form.name), spec)
+    return form.create(product, spec, body), form.stamped(body, external_task_id)
 
 
 def purchase(take: str = "t1", **changes: Any) -> Purchase:

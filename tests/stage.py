@@ -17,17 +17,18 @@ from typing import Any
 
 from aiohttp import web
 
-from kling_takes.apis.client import Limits
-from kling_takes.apis.collect import Delivered
+from kling_takes.apis.client import Timeouts
+from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.requests import KlingText2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
-from kling_takes.apis.studio import Policy, Studio
+from kling_takes.apis.studio import Studio
 from kling_takes.simulator.server import create_app
 from kling_takes.simulator.state import PRACTICE_KEY, State
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 #: noon, so that a test of some hours stays within one day everywhere
 NOON = 1_795_348_800.0
 
@@ -73,7 +74,7 @@ class Listener:
 
 
 #: short enough that a test of a hanging server stays short
-FAST = Policy(limits=Limits(connect=1.0, read=0.25, whole=2.0))
+FAST = Policy(timeouts=Timeouts(connect=1.0, read=0.25, whole=2.0))
 
 
 @dataclass

@@ -4,15 +4,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
-// Nodes that buy, and what stands in for the widgets they don't have.
-const BUYING = new Set([
-  "KlingTakesTextToVideo",
-  "KlingTakesImageToVideo",
-  "KlingTakesStartEndFrameToVideo",
-  "KlingTakesTextToVideoCameraControl",
-  "KlingTakesImageToVideoCameraControl",
-]);
-const PRICED_BY = ["model_name", "mode", "duration", "sound"];
+let pricedBy = {}; // node id -> the widgets that decide its price, as the server says
 
 const prices = new Map(); // question -> text, "" while it is being asked
 
@@ -21,9 +13,9 @@ function linked(node, name) {
 }
 
 function question(node) {
-  const query = new URLSearchParams();
+  const query = new URLSearchParams({ node: node.comfyClass });
   const shots = linked(node, "shots");
-  for (const name of PRICED_BY) {
+  for (const name of pricedBy[node.comfyClass]) {
     if (name === "duration" && shots) continue; // the shots decide the length
     if (linked(node, name)) return null; // not known before the graph runs
     const widget = node.widgets?.find((one) => one.name === name);
@@ -51,8 +43,12 @@ function priceOf(node) {
 
 app.registerExtension({
   name: "KlingTakes.Price",
+  async init() {
+    const answer = await api.fetchApi("/kling_takes/priced_by").catch(() => null);
+    if (answer?.ok) pricedBy = await answer.json();
+  },
   nodeCreated(node) {
-    if (!BUYING.has(node.comfyClass) || !Array.isArray(node.badges)) return;
+    if (!(node.comfyClass in pricedBy) || !Array.isArray(node.badges)) return;
     const Badge = window.LGraphBadge;
     if (!Badge) return; // a frontend without badges shows the price only when the node runs
     node.badges.push(

@@ -1,7 +1,7 @@
 """From a link that Kling signed to a whole file on the disk."""
 
 from .job import DownloadPolicy, download
-from .kinds import OutputKind
+from .kinds import KINDS
 from .names import output_name
 
-__all__ = ["DownloadPolicy", "OutputKind", "download", "output_name"]
+__all__ = ["KINDS", "DownloadPolicy", "download", "output_name"]

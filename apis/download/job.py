@@ -21,9 +21,10 @@ import aiohttp
 from yarl import URL
 
 from ..errors import DownloadFailed
+from ..kling.responses import OutputKind
 from ..transport import proxy_for
 from .head import Answer, read_head, too_large, wrong_beginning
-from .kinds import KINDS, FileKind, OutputKind
+from .kinds import KINDS, FileKind
 from .link import link_problem
 from .part_file import DiskError, PartFile
 

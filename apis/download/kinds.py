@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-OutputKind = Literal["video", "image", "audio"]
+from ..kling.responses import OutputKind
 
 _MESSAGES = r"text/|application/([a-z.-]+\+)?(json|xml)|application/xhtml"
 

@@ -7,7 +7,8 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from .kinds import KINDS, OutputKind
+from ..kling.responses import OutputKind
+from .kinds import KINDS
 
 _PLAIN_ID = re.compile(r"[0-9a-z][0-9a-z_-]{0,99}")
 _NUMBERED = re.compile(r".*-[0-9]{1,3}")  #: an id that looks like another task's second, third ... result

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..kling.responses import OutputKind
+
 #: States in which a create may have been sent and its outcome is not known.
 OPEN_STATES = ("prepared", "told")
 
@@ -19,7 +21,7 @@ OPEN_STATES = ("prepared", "told")
 class KeptOutput:
     """One result of a task: its file in the user's folder of takes. No link: Kling gives a fresh one."""
 
-    kind: str  #: video, image or audio
+    kind: OutputKind
     name: str  #: of the file, without its folder
     duration: str = ""  #: seconds, as Kling says it
     bytes: int | None = None  #: of the whole file, once it has arrived

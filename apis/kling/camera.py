@@ -1,18 +1,24 @@
-"""A camera move as a field where the model has one, and in words where it has none.
+"""A camera move: its parts, what is wrong with one, and the move in words for models without a field for it.
 
-No living model has the field (Kling's capability map, 2026-09-20), so the words are what most people get.
 One phrasing: "The camera", how fast, the move. Up to 3 of 10 is "slowly", from 8 on it is "quickly", and
 between them nothing is said. The sentence goes behind the prompt and counts towards its limit.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from . import facts
-from .facts import Facts
-from .models import Dialect, ModelSpec, ModelTable
-from .requests import CAMERA_AXES, KlingCameraConfig, KlingCameraControl, VideoRequest
+from pydantic import Field
+
+from .phrasing import listed
+from .problem import Problem
+from .schema import Exact, Part
+
+CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+
+#: The six ways a simple camera move can go, in the order of Kling's document.
+CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 
 SLOWLY_UP_TO = 3.0
 QUICKLY_FROM = 8.0
@@ -37,24 +43,76 @@ _PRESETS = {
 _ENDS_A_SENTENCE = ".!?…。！？"
 
 
-class Resolution(NamedTuple):
-    """The request as it can be sent, how its camera move travels, and a sentence about that."""
+def _axis(title: str, description: str) -> Any:
+    return Field(
+        default=0.0,
+        ge=-10.0,
+        le=10.0,
+        title=title,
+        description=description + " Use one of the six and leave the others at 0.",
+        json_schema_extra={"step": 0.25, "slider": True},
+    )
 
-    request: VideoRequest
-    how: Literal["field", "prompt"] | None
-    note: str
+
+class KlingCameraConfig(Exact):
+    """How far a simple camera move goes along each axis, -10..10; exactly one is not 0."""
+
+    horizontal: float = _axis("Horizontal", "Slides the camera sideways: below 0 to the left, above 0 right.")
+    vertical: float = _axis("Vertical", "Lifts or lowers the camera: below 0 down, above 0 up.")
+    pan: float = _axis(
+        "Pan",
+        "Turns the camera where it stands, like shaking the head: below 0 to the left, above 0 to the right. "
+        "Kling's documents disagree on pan and tilt; older ones have them the other way round.",
+    )
+    tilt: float = _axis(
+        "Tilt",
+        "Tips the camera where it stands, like nodding: below 0 down, above 0 up. "
+        "Kling's documents disagree on pan and tilt; older ones have them the other way round.",
+    )
+    roll: float = _axis(
+        "Roll", "Rolls the picture around its centre: below 0 counter-clockwise, above 0 clockwise."
+    )
+    zoom: float = _axis(
+        "Zoom", "Changes the lens: below 0 narrower, so things come closer; above 0 wider, so more is seen."
+    )
 
 
-def moving_axes(config: KlingCameraConfig | None) -> list[str]:
-    """The axes of a simple move that are not 0."""
-    return [] if config is None else [axis for axis in CAMERA_AXES if getattr(config, axis)]
+class KlingCameraControl(Part):
+    """A camera move: ``simple`` with a config of one axis, or one of four presets without a config."""
+
+    type: CameraType = Field(
+        default="simple",
+        title="Camera move",
+        description="simple: one move of your own, set below. down_back: the camera sinks and moves back. "
+        "forward_up: it moves forward and tips up. right_turn_forward, left_turn_forward: it turns, "
+        "then moves forward.",
+    )
+    config: KlingCameraConfig | None = None
+
+    def in_take(self) -> Any:
+        """Return the type, and the axes that are not 0."""
+        found: dict[str, Any] = {"type": self.type}
+        if self.config is not None:
+            axes = {axis: getattr(self.config, axis) for axis in CAMERA_AXES}
+            found["config"] = {axis: value for axis, value in axes.items() if value}
+        return found
+
+    @property
+    def moving_axes(self) -> list[str]:
+        """The axes of a simple move that are not 0."""
+        return [axis for axis in CAMERA_AXES if getattr(self.config, axis, 0.0)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a move that there is: a preset, or a simple move along one axis."""
+        return self.type != "simple" or len(self.moving_axes) == 1
 
 
 def words(control: KlingCameraControl) -> str:
-    """The move in one plain sentence; ValueError where a simple move has not exactly one axis."""
+    """Return the move in one plain sentence; ValueError where a simple move has not exactly one axis."""
     if control.type != "simple":
         return _PRESETS[control.type]
-    axes = moving_axes(control.config)
+    axes = control.moving_axes
     if len(axes) != 1:
         raise ValueError(f"A simple camera move goes along one axis, not {len(axes)}.")
     value: float = getattr(control.config, axes[0])
@@ -65,7 +123,7 @@ def words(control: KlingCameraControl) -> str:
 
 
 def with_words(prompt: str, control: KlingCameraControl) -> str:
-    """The prompt with the move behind it."""
+    """Return the prompt with the move behind it."""
     start = prompt.rstrip()
     if not start:
         return words(control)
@@ -73,31 +131,33 @@ def with_words(prompt: str, control: KlingCameraControl) -> str:
     return f"{start}{stop} {words(control)}"
 
 
-def goes_in_field(known: Facts, spec: ModelSpec, dialect: Dialect) -> bool:
-    """Whether this video's move can be sent as the field `camera_control`.
+def check_camera(
+    camera_type: str, axes: Mapping[str, float | None], widgets: Mapping[str, str] | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with a move: ``axes`` by Kling's names, None or absent where a value is not known.
 
-    Kling takes the field or an end frame, not both; the field exists under /v1/ alone.
+    ``widgets`` gives the name of an axis on the node where it differs.
     """
-    if known.camera is None or known.end_frame or known.has_shots or dialect != "legacy":
-        return False
-    return known.allowed("camera_field", spec, dialect)
-
-
-def resolve(request: VideoRequest, table: ModelTable, dialect: Dialect | None = None) -> Resolution:
-    """The request with its camera move where the model can take it; the given request is not changed.
-
-    The request must have passed `rules.check`: it names what can't be done, this raises ValueError.
-    """
-    control = request.camera_control
-    if control is None:
-        return Resolution(request, None, "")
-    spec = table.get(request.model_name)
-    if spec is None:
-        raise ValueError(f"{request.model_name} is not in the model table.")
-    if goes_in_field(facts.of_request(request), spec, dialect or spec.preferred):
-        return Resolution(request, "field", f"{spec.name} gets the camera move as its own field.")
-    if request.shots:
-        raise ValueError("A camera move belongs to one shot, and this video has several.")
-    sent = request.model_copy(update={"prompt": with_words(request.prompt, control), "camera_control": None})
-    note = f'The camera move was written into the prompt: "{words(control)}"'
-    return Resolution(sent, "prompt", note)
+    names = {axis: (widgets or {}).get(axis, axis) for axis in CAMERA_AXES}
+    known = {axis: value for axis, value in axes.items() if value is not None}
+    outside = {axis: value for axis, value in known.items() if not -10 <= value <= 10}
+    for axis, value in outside.items():
+        name = names[axis]
+        yield Problem(name, f"{name}: {value:g} is outside -10 to 10. Choose a value in between.")
+    if outside:
+        return
+    moving = [names[axis] for axis in CAMERA_AXES if known.get(axis)]
+    if camera_type != "simple":
+        for name in moving:
+            yield Problem(
+                name,
+                f"{name}: {camera_type} is a ready-made move and takes no value of its own. "
+                f"Set {name} to 0, or the camera move to simple.",
+            )
+    elif len(moving) > 1:
+        both = listed(moving, "and")
+        text = f"a simple camera move goes along one axis, and {both} are set. Set all but one to 0."
+        yield Problem(moving[0], f"{moving[0]}: {text}")
+    elif not moving and len(known) == len(CAMERA_AXES):
+        text = f"a simple camera move needs one axis that is not 0: {listed(list(names.values()), 'or')}."
+        yield Problem(names["horizontal"], f"{names['horizontal']}: {text}")

@@ -2,17 +2,17 @@
 
 Statuses are open strings: an unknown one means "not finished yet", none at all is an error. Kling adds
 fields every few months, so unknown ones are kept and not refused. Only what identifies a task, its status
-and its videos must have the right form: a time or an amount in a new form is unknown, and no reason to
-lose a video that is paid for.
+and its results must have the right form: a time or an amount in a new form is unknown, and no reason to
+lose a result that is paid for.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -23,7 +23,7 @@ PARAMETER_CODE = 1201
 
 
 class Envelope(Open):
-    """What is around every answer; `data` may be absent, null, an object or a list."""
+    """What is around every answer; ``data`` may be absent, null, an object or a list."""
 
     code: int
     message: str = ""
@@ -48,22 +48,27 @@ class Phase(Enum):
     UNKNOWN = "unknown"
 
 
-#: Kling writes "succeed" on /v1/ and "succeeded" on the new standard (Kling docs, 2026-09-20).
+#: what Kling calls a finished task: "succeed" on ``/v1/``, "succeeded" on the new standard (docs, 2026-09-20)
+COMPLETED = ("succeed", "succeeded")
+FAILED = ("failed",)
+
 _PHASES = {
     "submitted": Phase.SUBMITTED,
     "processing": Phase.PROCESSING,
-    "succeed": Phase.SUCCEEDED,
-    "succeeded": Phase.SUCCEEDED,
-    "failed": Phase.FAILED,
+    **dict.fromkeys(COMPLETED, Phase.SUCCEEDED),
+    **dict.fromkeys(FAILED, Phase.FAILED),
 }
+
+OutputKind = Literal["video", "image", "audio"]
 
 
 @dataclass(frozen=True)
-class KlingVideo:
-    """One finished video; `duration` is Kling's text in seconds, such as "5.041"."""
+class Output:
+    """One finished result; ``duration`` is Kling's text in seconds, such as "5.041", empty for a picture."""
 
-    id: str
+    kind: OutputKind
     url: str
+    id: str = ""
     watermark_url: str = ""
     duration: str = ""
 
@@ -78,7 +83,7 @@ class KlingTask:
     message: str
     created_at: float | None
     updated_at: float | None
-    videos: tuple[KlingVideo, ...]
+    outputs: tuple[Output, ...]
     deducted_units: float | None
 
     @property
@@ -87,15 +92,28 @@ class KlingTask:
         return _PHASES.get(self.status.strip().lower(), Phase.UNKNOWN)
 
 
-class LegacyVideo(Open):
+class Result(Open):
+    """One result in either dialect: a video, a picture, or a sound in one or two formats."""
+
+    type: str | None = None
     id: Any = None
+    index: Any = None
     url: str | None = None
+    url_mp3: str | None = None
+    url_wav: str | None = None
+    mp3_url: str | None = None
+    wav_url: str | None = None
     watermark_url: Any = None
     duration: Any = None
+    duration_mp3: Any = None
+    mp3_duration: Any = None
 
 
 class LegacyResult(Open):
-    videos: list[LegacyVideo] | None = None
+    videos: list[Result] | None = None
+    images: list[Result] | None = None
+    series_images: list[Result] | None = None
+    audios: list[Result] | None = None
 
 
 class LegacyTaskInfo(Open):
@@ -103,7 +121,7 @@ class LegacyTaskInfo(Open):
 
 
 class LegacyTask(Open):
-    """`data` of a create or a query under /v1/ (Kling docs, 2026-03)."""
+    """``data`` of a create or a query under /v1/ (Kling docs, 2026-03)."""
 
     task_id: str | int | None = None
     task_status: str | None = None
@@ -116,7 +134,7 @@ class LegacyTask(Open):
 
 
 class LegacyReply(Envelope):
-    """The answer of /v1/ about one task; `data` is None where Kling sent anything but an object."""
+    """The answer of /v1/ about one task; ``data`` is None where Kling sent anything but an object."""
 
     data: LegacyTask | None = None
 
@@ -124,14 +142,6 @@ class LegacyReply(Envelope):
     @classmethod
     def _only_an_object(cls, value: Any) -> Any:
         return value if isinstance(value, dict | LegacyTask) else None
-
-
-class StandardOutput(Open):
-    type: str | None = None
-    id: Any = None
-    url: str | None = None
-    watermark_url: Any = None
-    duration: Any = None
 
 
 class StandardTask(Open):
@@ -143,7 +153,7 @@ class StandardTask(Open):
     external_id: str | None = None
     create_time: Any = None
     update_time: Any = None
-    outputs: list[StandardOutput] | None = None
+    outputs: list[Result] | None = None
     billing: Any = None
 
 
@@ -162,7 +172,8 @@ class StandardReply(Envelope):
 
 def legacy_task(task: LegacyTask) -> KlingTask:
     """The one task from a record of /v1/; ValueError where it has no id or no status."""
-    videos = (task.task_result.videos if task.task_result else None) or []
+    result = task.task_result or LegacyResult()
+    pictures = sorted([*(result.images or []), *(result.series_images or [])], key=_place)
     return KlingTask(
         task_id=_required(task.task_id, "id"),
         external_task_id=(task.task_info.external_task_id if task.task_info else None) or None,
@@ -170,7 +181,11 @@ def legacy_task(task: LegacyTask) -> KlingTask:
         message=_text(task.task_status_msg),
         created_at=_unix_seconds(task.created_at),
         updated_at=_unix_seconds(task.updated_at),
-        videos=_videos(videos),
+        outputs=(
+            *_outputs("video", result.videos or []),
+            *_outputs("image", pictures),
+            *_outputs("audio", result.audios or []),
+        ),
         deducted_units=_amount(task.final_unit_deduction),
     )
 
@@ -184,7 +199,12 @@ def standard_task(task: StandardTask) -> KlingTask:
         message=_text(task.message),
         created_at=_unix_seconds(task.create_time),
         updated_at=_unix_seconds(task.update_time),
-        videos=_videos(output for output in task.outputs or [] if output.type in (None, "video")),
+        outputs=tuple(
+            found
+            for result in task.outputs or []
+            if (kind := _KINDS.get(result.type)) is not None
+            for found in _outputs(kind, [result])
+        ),
         deducted_units=_billed_units(task.billing),
     )
 
@@ -207,27 +227,33 @@ def _required(value: str | int | None, name: str) -> str:
     return text
 
 
-def _videos(found: Iterable[LegacyVideo | StandardOutput]) -> tuple[KlingVideo, ...]:
-    return tuple(
-        KlingVideo(
-            id=_text(video.id),
-            url=video.url,
-            watermark_url=_text(video.watermark_url),
-            duration=_text(video.duration),
-        )
-        for video in found
-        if video.url
-    )
+#: what the new standard calls a kind of result; one without a type is a video
+_KINDS: dict[str | None, OutputKind] = {None: "video", "video": "video", "image": "image", "audio": "audio"}
+
+
+def _outputs(kind: OutputKind, results: Iterable[Result]) -> Iterator[Output]:
+    """Yield the results that have a link; of a sound in two formats the smaller one."""
+    for result in results:
+        url = result.url or result.url_mp3 or result.mp3_url or result.url_wav or result.wav_url
+        if url:
+            yield Output(
+                kind=kind,
+                url=url,
+                id=_text(result.id),
+                watermark_url=_text(result.watermark_url),
+                duration=_text(result.duration or result.duration_mp3 or result.mp3_duration),
+            )
+
+
+def _place(result: Result) -> float:
+    """Return where a picture stands among the others."""
+    return _number(result.index) or 0.0
 
 
 def _billed_units(billing: Any) -> float | None:
-    """The video units among the entries `{charge_type, amount, package_type}`, or None without any."""
+    """Return the units among the entries ``{charge_type, amount, package_type}``, or None without any."""
     entries = [entry for entry in billing if isinstance(entry, dict)] if isinstance(billing, list) else []
-    amounts = [
-        _amount(entry.get("amount"))
-        for entry in entries
-        if entry.get("charge_type") == "unit" and entry.get("package_type") in (None, "video")
-    ]
+    amounts = [_amount(entry.get("amount")) for entry in entries if entry.get("charge_type") == "unit"]
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if known else None
 

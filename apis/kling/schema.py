@@ -1,10 +1,13 @@
-"""The two bases of every pydantic class here: exact for what we send, open for what we receive.
+"""The bases of every pydantic class here: exact for what we send, open for what we receive.
 
 Building a validator costs about half a millisecond a class, and ComfyUI imports the pack at each start,
 so the building waits for the first use.
 """
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +18,14 @@ class Exact(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True, protected_namespaces=()
     )
+
+
+class Part(Exact):
+    """A value of a request that is made of several: a picture, a shot, a camera move."""
+
+    @abstractmethod
+    def in_take(self) -> Any:
+        """Return the JSON value that stands for it in a take's hash; it may never change."""
 
 
 class Open(BaseModel):

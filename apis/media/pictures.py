@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..kling.models import Limits, ModelTable
-from ..kling.parts import picture_fault, sent_size
-from ..kling.requests import KlingImage
+from ..kling.models import DialectLimits
+from ..kling.pictures import KlingImage, picture_fault, sent_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,29 +45,24 @@ class PictureTooLarge(PictureRefused):
     """Too many bytes however it is packed."""
 
 
-def encode_image(
-    pixels: Any, *, max_bytes: int | None = None, base64_counts: bool = True, limits: Limits | None = None
-) -> KlingImage:
+def encode_image(pixels: Any, limits: DialectLimits) -> KlingImage:
     """Return the picture as it will be sent.
 
     ``pixels`` is ``[H, W, C]`` or ``[B, H, W, C]``, float in 0..1 or uint8 in 0..255, sRGB, with 1, 3 or 4
     channels (grey, colour, colour with alpha). Of several frames the first is used. Alpha is laid over white.
-    PNG where that fits into ``max_bytes`` (by default the limit of ``limits``, by default those of /v1/),
-    else JPEG at the best quality that fits, and smaller only where no fair quality fits; the note of the
-    result says so. With ``base64_counts`` it is the base64 text that must fit.
+    PNG where its base64 fits into the limit, else JPEG at the best quality that fits, and smaller only
+    where no fair quality fits; the note of the result says so.
 
     Raises PictureEmpty, PictureShapeRefused or PictureTooLarge, each with the numbers.
     Source of the limits: Kling docs, 2026-03-05 and 2026-09-20, by way of models.json.
     """
-    limits = limits or ModelTable.load().limits["legacy"]
-    most = limits.image_bytes if max_bytes is None else max_bytes
     frame, notes = _first_frame(np.asarray(pixels))
     height, width = frame.shape[:2]
     if fault := picture_fault(width, height, limits):
         raise PictureShapeRefused(fault)
     rgb, laid = _opaque_bytes(frame)
     notes += laid
-    data, mime, size, packed = _packed(rgb, most, base64_counts, limits)
+    data, mime, size, packed = _packed(rgb, limits)
     notes += packed
     return KlingImage(
         pixels_sha256=_hash(rgb), width=size[0], height=size[1], data=data, mime=mime, note=" ".join(notes)
@@ -122,18 +116,18 @@ def _hash(rgb: Any) -> str:
 
 
 def _packed(
-    rgb: Any, most: int, base64_counts: bool, limits: Limits
+    rgb: Any, limits: DialectLimits
 ) -> tuple[bytes, Literal["image/png", "image/jpeg"], tuple[int, int], list[str]]:
     from PIL import Image  # loading it takes longer than the rest of the pack, and only a run needs it
 
     def fits(data: bytes) -> bool:
-        return (sent_size(data) if base64_counts else len(data)) <= most
+        return sent_size(data) <= limits.image_bytes
 
     picture = Image.fromarray(rgb)
     png = _saved(picture, "PNG")
     if fits(png):
         return png, "image/png", picture.size, []
-    limit = f"{most / 1e6:g} MB"
+    limit = f"{limits.image_bytes / 1e6:g} MB"
     shrunk = picture
     while True:
         best = _best_jpeg(shrunk, fits)

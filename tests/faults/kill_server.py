@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from kling_takes.apis import errors
-from kling_takes.apis.client import Limits
-from kling_takes.apis.collect import Delivered
+from kling_takes.apis.client import Timeouts
+from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.requests import KlingText2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings
-from kling_takes.apis.studio import Policy, Studio
+from kling_takes.apis.studio import Studio
 from kling_takes.simulator.state import PRACTICE_KEY
 
 #: exit codes of a child that was not killed
@@ -33,8 +34,8 @@ PATIENCE = 30.0
 #: real seconds for a second of waiting
 PACE = 0.02
 
-POLICY = Policy(limits=Limits(connect=2.0, read=2.0, whole=5.0))
-TABLE = ModelTable.load()
+POLICY = Policy(timeouts=Timeouts(connect=2.0, read=2.0, whole=5.0))
+TABLE = load_table()
 
 
 class QuickClock:

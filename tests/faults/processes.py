@@ -7,17 +7,18 @@ import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
-from kling_takes.apis.client import Limits
+from kling_takes.apis.client import Timeouts
 from kling_takes.apis.journal import Journal
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.studio import Policy, Studio
+from kling_takes.apis.studio import Studio
 from kling_takes.tests.faults.bent_loop import OnTheLoop, after_turns
 from kling_takes.tests.faults.scenario import HOME, Cut, Killed
 
 if TYPE_CHECKING:
     from kling_takes.tests.faults.world import World
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 #: as patient as in earnest, only asking less often: a poll is real work, a wait is not
 POLICY = Policy(poll_floor=4.0, limits=Limits())
 #: journal methods that commit

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kling_takes.apis import errors
-from kling_takes.apis.collect import Delivered
+from kling_takes.apis.follower import Delivered
 
 NOON = 1_795_348_800.0
 MODES = ("own", "gateway", "comfy")

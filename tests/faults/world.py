@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from kling_takes.apis import errors, slots
-from kling_takes.apis.kling.requests import KlingText2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
 from kling_takes.simulator.desk import Desk

@@ -93,7 +93,7 @@ async def test_a_request_of_another_kind_is_a_programming_error() -> None:
         (200, '{"code":"0"}', errors.OutcomeUnknown),
         (200, '{"code":0,"data":[1]}', errors.OutcomeUnknown),
         (200, '{"code":1301,"message":"no"}', errors.ContentRefused),
-        (429, '{"code":1303,"message":"parallel task over resource pack limit"}', errors.Paced),
+        (429, '{"code":1303,"message":"parallel task over resource pack limit"}', errors.Throttled),
         (429, '{"code":1102,"message":"Account balance not enough"}', errors.AccountRefused),
         (401, '{"code":1002,"message":"api key not found"}', errors.AuthenticationFailed),
         (402, '{"error":{"message":"Payment Required","type":"payment"}}', errors.AccountRefused),
@@ -246,7 +246,11 @@ async def test_polling_survives_a_bad_stretch_and_tells_of_it() -> None:
     trouble: list[errors.ApiError] = []
     async with server(statuses("submitted", 502, 429, 500, "succeed")) as url:
         await polling(url, BentClock(), on_trouble=trouble.append).execute()
-    assert [type(error) for error in trouble] == [errors.OutcomeUnknown, errors.Paced, errors.OutcomeUnknown]
+    assert [type(error) for error in trouble] == [
+        errors.OutcomeUnknown,
+        errors.Throttled,
+        errors.OutcomeUnknown,
+    ]
 
 
 async def test_the_deadline_is_kept_and_named() -> None:

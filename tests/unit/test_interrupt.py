@@ -22,12 +22,12 @@ from typing import Any
 import pytest
 
 from kling_takes.apis import slots
-from kling_takes.apis.collect import Delivered
+from kling_takes.apis.follower import Delivered
 from kling_takes.apis.download import part_file
 from kling_takes.apis.journal import Journal
-from kling_takes.apis.kling.requests import KlingText2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings
-from kling_takes.apis.studio import Policy, Studio
+from kling_takes.apis.studio import Studio
 from kling_takes.apis.transport import session
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.render import tiny

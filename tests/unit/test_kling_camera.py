@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 
 from kling_takes.apis.kling import camera, facts
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.requests import (
-    KlingCameraConfig,
-    KlingCameraControl,
-    KlingImage,
-    KlingImage2VideoRequest,
-    KlingShot,
-    KlingText2VideoRequest,
-)
+from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.shots import KlingShot
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 PICTURE = KlingImage(pixels_sha256="e" * 64, width=640, height=480, data=b"x", mime="image/png")
 
 

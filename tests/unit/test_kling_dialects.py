@@ -9,15 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from kling_takes.apis.kling import costs, dialects, shots
 from kling_takes.apis.kling.legacy import LEGACY, LegacyImage2VideoBody, LegacyText2VideoBody
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.requests import (
-    KlingCameraConfig,
-    KlingCameraControl,
-    KlingImage,
-    KlingImage2VideoRequest,
-    KlingShot,
-    KlingText2VideoRequest,
-)
+from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.kling.standard import (
     STANDARD,
     StandardImageBody,
@@ -25,7 +23,7 @@ from kling_takes.apis.kling.standard import (
     StandardTextBody,
 )
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 TURBO = TABLE.specs["kling-3.0-turbo"]
 V25 = TABLE.specs["kling-v2-5-turbo"]
 V3 = TABLE.specs["kling-v3"]

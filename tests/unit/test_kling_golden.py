@@ -13,20 +13,17 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling import camera, dialects, rules
-from kling_takes.apis.kling.models import ModelSpec, ModelTable
-from kling_takes.apis.kling.requests import (
-    KlingCameraConfig,
-    KlingCameraControl,
-    KlingImage,
-    KlingImage2VideoRequest,
-    KlingShot,
-    KlingText2VideoRequest,
-    VideoRequest,
-)
+from kling_takes.apis.kling.models import ModelSpec
+from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.products.video import VideoRequest
+from kling_takes.apis.kling.shots import KlingShot
+from kling_takes.tests.builders import TABLE, create
+from kling_takes.tests.builders import problems as problems_of
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-TABLE = ModelTable.load()
 MODES = ("std", "pro", "4k")
 LENGTHS = range(2, 17)
 RESOLUTIONS = {"std": "720p", "pro": "1080p", "4k": "4k"}
@@ -99,7 +96,7 @@ def tried(spec: ModelSpec, dialect: str, make: Make, grid: Grid) -> dict[str, An
     for mode, lengths in grid.items():
         for length in lengths:
             request = make(mode, length)
-            problems = rules.check(request, TABLE, dialect)
+            problems = problems_of(request, dialect)
             if problems:
                 assert all(problem.text.startswith(f"{problem.widget}: ") for problem in problems)
                 blamed = ", ".join(dict.fromkeys(problem.widget for problem in problems))
@@ -134,11 +131,9 @@ def entry(spec: ModelSpec, make: Make, grid: Grid) -> dict[str, Any]:
 
 
 def sent(spec: ModelSpec, dialect: str, request: VideoRequest) -> dict[str, Any]:
-    resolved = camera.resolve(request, TABLE, dialect).request
-    call = dialects.by_name(dialect).create(resolved, spec, "kt-1")
-    assert call.body is not None
-    assert call.query == {}
-    return {call.method: call.path, **call.body.model_dump(exclude_none=True, mode="json")}
+    endpoint, body = create(request, spec, dialect, "kt-1")
+    assert endpoint.query == {}
+    return {endpoint.method.value: endpoint.path, **body.model_dump(exclude_none=True, mode="json")}
 
 
 def templated(body: Any, mode: str, length: int) -> Any:
@@ -233,11 +228,11 @@ def test_what_a_plain_video_is_refused_for_no_feature_mends(name: str) -> None:
     for cases, build in ((TEXT_CASES, text_request), (IMAGE_CASES, image_request)):
         for mode in MODES:
             for length in LENGTHS:
-                if not rules.check(build(name, mode, length, {}), TABLE):
+                if not problems_of(build(name, mode, length, {})):
                     continue
                 for fields in cases.values():
                     for dialect in spec.dialects:
-                        assert rules.check(build(name, mode, length, fields(length)), TABLE, dialect)
+                        assert problems_of(build(name, mode, length, fields(length)), dialect)
 
 
 def test_a_kind_of_video_has_one_body_but_for_mode_and_length() -> None:

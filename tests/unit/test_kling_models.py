@@ -11,12 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from kling_takes.apis.kling import rules
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import BUILT_IN, Condition, ModelSpec, ModelTable
 from kling_takes.apis.kling.price import estimate
-from kling_takes.apis.kling.requests import DEFAULT_MODEL, KlingText2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.products.video import DEFAULT_MODEL
 from kling_takes.apis.kling.standard import STANDARD
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 LIVING = ["kling-v2-5-turbo", "kling-v2-6", "kling-v3", "kling-3.0-turbo"]
 #: living, and made through the omni endpoint, which no node uses
 ELSEWHERE = ["kling-v3-omni", "kling-video-o1"]
@@ -45,7 +47,7 @@ NEW_MODEL: dict[str, Any] = {
 def load(tmp_path: Path, models: Any) -> ModelTable:
     file = tmp_path / "models.json"
     file.write_text(json.dumps({"models": models}), encoding="utf-8")
-    return ModelTable.load(file)
+    return load_table(file)
 
 
 def test_every_living_and_every_retired_model_is_there_living_ones_first() -> None:
@@ -130,7 +132,7 @@ def test_a_condition_names_the_parts_that_do_not_hold() -> None:
 
 
 def test_a_file_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
-    assert ModelTable.load(tmp_path / "models.json") == TABLE
+    assert load_table(tmp_path / "models.json") == TABLE
 
 
 def test_one_entry_switches_a_new_model_on(tmp_path: Path) -> None:
@@ -232,7 +234,7 @@ def test_a_file_that_is_no_table_is_named_and_the_built_in_table_stays(
 ) -> None:
     file = tmp_path / "models.json"
     file.write_bytes(content)
-    table = ModelTable.load(file)
+    table = load_table(file)
     assert table.specs == TABLE.specs
     assert table.warning is not None
     assert part in table.warning
@@ -242,11 +244,11 @@ def test_a_file_that_is_no_table_is_named_and_the_built_in_table_stays(
 def test_a_file_as_windows_editors_write_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "models.json"
     file.write_bytes(b'\xef\xbb\xbf{"docs": ["mine"],\r\n "models": {}}')
-    assert ModelTable.load(file) == TABLE
+    assert load_table(file) == TABLE
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
-    table = ModelTable.load(tmp_path)
+    table = load_table(tmp_path)
     assert table.warning is not None
     assert "can't be read" in table.warning
 
@@ -256,7 +258,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "models.json"
     file.write_text("{}", encoding="utf-8")
     file.chmod(0)
-    warning = ModelTable.load(file).warning
+    warning = load_table(file).warning
     assert warning is not None
     assert "can't be read" in warning
 

@@ -10,17 +10,15 @@ import pytest
 from pydantic import ValidationError
 
 from kling_takes.apis.kling import rules
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.requests import (
-    KlingCameraConfig,
-    KlingCameraControl,
-    KlingImage,
-    KlingImage2VideoRequest,
-    KlingShot,
-    KlingText2VideoRequest,
-)
+from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.shots import KlingShot
 
-TABLE = ModelTable.load()
+TABLE = load_table()
 ZOOM = KlingCameraControl(config=KlingCameraConfig(zoom=5))
 ZOOM_WORDS = " The camera zooms out."
 
@@ -251,7 +249,7 @@ def test_a_model_that_is_suggested_could_really_do_it() -> None:
 def test_an_unknown_model_may_be_in_the_users_table_that_could_not_be_read(tmp_path: Path) -> None:
     file = tmp_path / "models.json"
     file.write_text('{"models": {"kling-v9": {', encoding="utf-8")
-    (problem,) = rules.check_widgets("text2video", {"model_name": "kling-v9"}, ModelTable.load(file))
+    (problem,) = rules.check_widgets("text2video", {"model_name": "kling-v9"}, load_table(file))
     assert problem.widget == "model_name"
     assert "Your model table models.json is not used: line 1" in problem.text
 
@@ -455,7 +453,7 @@ def test_a_limit_of_the_table_is_the_limit_that_is_kept(tmp_path: Path) -> None:
     limits = {"legacy": {"text2video": 20, "image2video": 20}}
     entry = {"dialects": {"legacy": "kling-v2-6"}, "prompt_characters": limits, "durations": [7]}
     own.write_text(json.dumps({"models": {"kling-v2-6": entry}}), encoding="utf-8")
-    table = ModelTable.load(own)
+    table = load_table(own)
     assert table.warning is None
     request = KlingText2VideoRequest(prompt="x" * 21, model_name="kling-v2-6", duration="7")
     assert widgets(rules.check(request, table)) == ["prompt"]

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from kling_takes.apis.kling.requests import KlingCameraConfig, KlingText2VideoRequest
+from kling_takes.apis.kling.camera import KlingCameraConfig
+from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.nodes.inputs import model_field_to_node_input
 
 

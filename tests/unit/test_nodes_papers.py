@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kling_takes import nodes
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.nodes import badge, host
 from kling_takes.nodes.image_to_video import FRAME_RULES
@@ -124,7 +125,7 @@ def test_the_pictures_of_a_help_page_exist(name: str) -> None:
 @pytest.mark.parametrize("name", BUYING_NODES)
 def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> None:
     page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    table = ModelTable.load()
+    table = load_table()
     for spec in table.specs.values():
         if not (spec.living and spec.offered):
             continue
@@ -136,7 +137,7 @@ def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> No
 
 def test_the_prices_of_the_readme_are_those_of_the_model_table() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = ModelTable.load()
+    table = load_table()
     living = [spec for spec in table.specs.values() if spec.living and spec.offered]
     for spec in living:
         (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
@@ -182,7 +183,7 @@ def test_the_messages_that_a_page_explains_are_those_that_the_code_gives(page: s
 
 
 def test_the_limits_in_the_texts_are_those_of_the_model_table() -> None:
-    table = ModelTable.load()
+    table = load_table()
     for limits in table.limits.values():
         told = f"At least {limits.image_side} pixels a side, no longer than {limits.image_ratio:g} times"
         assert FRAME_RULES.startswith(told)
@@ -232,4 +233,4 @@ def test_english_gives_the_camera_plain_words_for_every_axis() -> None:
     ],
 )
 def test_the_badge_shows_the_price_of_the_widgets_or_nothing(widgets: dict[str, str], text: str) -> None:
-    assert badge.text_of_price(widgets, ModelTable.load()) == text
+    assert badge.text_of_price(widgets, load_table()) == text

@@ -16,8 +16,9 @@ import pytest
 
 from kling_takes import nodes
 from kling_takes.apis import errors, journal
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.studio import Policy, Studio
+from kling_takes.apis.studio import Studio
 from kling_takes.nodes import base, host, practice, studio
 from kling_takes.nodes.aliases import KlingImage2VideoNode as OldImageToVideo
 from kling_takes.nodes.base import ABSENT
@@ -433,7 +434,7 @@ def test_a_model_of_the_users_own_shows_up_without_a_restart(
         return choices
 
     assert "kling-v9" not in offered()
-    spec = ModelTable.load().specs["kling-v3"].model_dump(mode="json", exclude={"name"})
+    spec = load_table().specs["kling-v3"].model_dump(mode="json", exclude={"name"})
     own = {"models": {"kling-v9": {**spec, "dialects": {"legacy": "kling-v9"}}}}
     (stage.folder / "user").mkdir()
     (stage.folder / "user" / "models.json").write_text(json.dumps(own), encoding="utf-8")
@@ -571,7 +572,7 @@ async def test_an_old_image_node_runs_and_does_not_send_the_shape(stage: Stage, 
 
 
 def test_living_models_are_offered_before_retired_ones(stage: Stage) -> None:
-    table = ModelTable.load()
+    table = load_table()
     choices = nodes.KlingTextToVideoNode.INPUT_TYPES()["required"]["model_name"][0]
     living = [table.specs[name].living for name in choices]
     assert living == sorted(living, reverse=True)

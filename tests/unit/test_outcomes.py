@@ -180,7 +180,7 @@ def test_an_error_quotes_kling_briefly_and_keeps_the_body_out_of_its_text() -> N
 
 def test_a_paced_answer_carries_the_wait() -> None:
     error = error_of_answer(429, 1303, "parallel task over resource pack limit", retry_after=7.0)
-    assert isinstance(error, errors.Paced)
+    assert isinstance(error, errors.Throttled)
     assert error.retry_after == 7.0
 
 

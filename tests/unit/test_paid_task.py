@@ -11,6 +11,7 @@ import pytest
 from kling_takes.apis import errors, paid_task
 from kling_takes.apis.client import within
 from kling_takes.apis.journal import OPEN_STATES, Journal, Purchase, Row
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.slots import SlotLine
@@ -208,7 +209,7 @@ async def test_more_nodes_than_slots_are_all_delivered_in_turn(tmp_path: Path) -
 async def test_a_busy_account_is_given_up_at_the_deadline_and_nothing_was_bought(tmp_path: Path) -> None:
     async with stage(tmp_path, concurrency_limit=0) as s:
         settings = s.settings(KLING_MAX_WAIT_MINUTES="2")
-        with pytest.raises(errors.Paced) as caught:
+        with pytest.raises(errors.Throttled) as caught:
             await s.take(s.studio(settings=settings))
         assert "nothing is paid" in str(caught.value)
         assert s.clock.now - 1_795_348_800.0 <= 120
@@ -462,7 +463,7 @@ async def test_a_video_that_is_already_here_is_not_fetched_again(tmp_path: Path)
 def moved_to_the_new_standard(folder: Path) -> ModelTable:
     file = folder / "models.json"
     file.write_text('{"models": {"kling-v2-5-turbo": {"preferred": "standard"}}}')
-    return ModelTable.load(file)
+    return load_table(file)
 
 
 async def test_a_model_that_moves_to_the_other_dialect_keeps_its_takes(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.media import PictureRefused, encode_image, pictures
 
-LIMITS = ModelTable.load().limits["legacy"]
+LIMITS = load_table().limits["legacy"]
 
 
 def plain(height: int = 300, width: int = 400, value: float = 0.5, channels: int = 3) -> Any:
@@ -221,7 +222,7 @@ def test_the_limit_is_the_one_of_the_table() -> None:
     assert LIMITS.image_bytes == 10_000_000
     pixels = noise(1700, 1700)
     assert encode_image(pixels).mime == "image/jpeg"
-    assert encode_image(pixels, limits=ModelTable.load().limits["standard"]).mime == "image/png"
+    assert encode_image(pixels, limits=load_table().limits["standard"]).mime == "image/png"
 
 
 def test_every_refusal_is_a_value_error() -> None:

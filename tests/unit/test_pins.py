@@ -28,7 +28,8 @@ from PIL import Image
 from kling_takes import nodes
 from kling_takes.apis import errors
 from kling_takes.apis.journal import close_journals
-from kling_takes.apis.kling.models import ModelTable
+from kling_takes.apis.kling.model_file import load_table
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.take import external_task_id
 from kling_takes.simulator.server import create_app
 from kling_takes.simulator.state import State
@@ -414,7 +415,7 @@ def test_the_pins_are_of_every_node_that_buys_and_of_every_model_it_offers(pinne
     buying = {name for name, node in nodes.NODE_CLASS_MAPPINGS.items() if "VIDEO" in node.RETURN_TYPES}
     assert {pin["node"] for pin in pinned.values()} == buying - {"KlingTakesRecover"}
     used = {(node_id, inputs.get("model_name")) for node_id, inputs in cases().values()}
-    table = ModelTable.load()
+    table = load_table()
     living = {name for name, spec in table.specs.items() if spec.retired_on is None}
     for node_id in REQUIRED:
         declared = nodes.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()

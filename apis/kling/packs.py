@@ -1,6 +1,7 @@
 """The account's resource packs: how many units are left, until when, and how many tasks run at once.
 
-Source: Kling docs, 2026-09-20. `remaining_quantity` is up to twelve hours old. One request a second at most.
+Source: Kling docs, 2026-09-20. ``remaining_quantity`` is up to twelve hours old. One request a second at
+most.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from .calls import Call
+from .endpoint import ApiEndpoint, HttpMethod
 from .responses import Envelope
 from .schema import Open
 
@@ -51,7 +52,7 @@ class CostsReply(Envelope):
 
 @dataclass(frozen=True)
 class ResourcePack:
-    """One pack; times are Unix seconds, `concurrency` is None where the pack's name doesn't tell."""
+    """One pack; times are Unix seconds, ``concurrency`` is None where the pack's name doesn't tell."""
 
     name: str
     remaining: float | None
@@ -67,14 +68,14 @@ class ResourcePack:
         return self.status == "online"
 
 
-def call(start: float, end: float) -> Call[CostsReply]:
-    """The packs bought between two times in Unix seconds."""
+def asked_for(start: float, end: float) -> ApiEndpoint[BaseModel, CostsReply]:
+    """Return where the packs bought between two times in Unix seconds are."""
     query = {"start_time": str(round(start * 1000)), "end_time": str(round(end * 1000))}
-    return Call("GET", PATH, CostsReply, query=query)
+    return ApiEndpoint(PATH, HttpMethod.GET, None, CostsReply, query)
 
 
-def packs(reply: CostsReply) -> tuple[ResourcePack, ...]:
-    """The packs in an answer, usable ones first, then by the day they end.
+def usable_first(reply: CostsReply) -> tuple[ResourcePack, ...]:
+    """Return the packs in an answer, usable ones first, then by the day they end.
 
     Raises ValueError where the inner envelope refuses or is not there.
     """
@@ -87,7 +88,7 @@ def packs(reply: CostsReply) -> tuple[ResourcePack, ...]:
 
 
 def concurrency(found: tuple[ResourcePack, ...]) -> int | None:
-    """How many video tasks the account runs at once: the highest among its usable video packs.
+    """Return how many video tasks the account runs at once: the highest among its usable video packs.
 
     None where no usable pack tells it in its name ("Trial-Video-100Units-5Con-1Months").
     """

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 
 def listed(values: Sequence[str], last: str) -> str:
-    """`a, b or c`, with `last` as the word before the last one."""
+    """Return ``a, b or c``, with ``last`` as the word before the last one."""
     if len(values) < 2:
         return "".join(values)
     return f"{', '.join(values[:-1])} {last} {values[-1]}"
 
 
 def numbers(values: Iterable[int]) -> str:
-    """`5 or 10`; `3 to 15` where no number between them is missing."""
+    """Return ``5 or 10``; ``3 to 15`` where no number between them is missing."""
     found = sorted(values)
     if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
         return f"{found[0]} to {found[-1]}"
@@ -21,10 +21,5 @@ def numbers(values: Iterable[int]) -> str:
 
 
 def too_long(length: int, most: int, takes: str, counted: str = "") -> str:
-    """Why a text of this many characters is refused, and by how many it must shrink."""
+    """Return why a text of this many characters is refused, and by how many it must shrink."""
     return f"{length} characters{counted} are too many; {takes} {most}. Shorten it by {length - most}."
-
-
-def sentence(text: str) -> str:
-    """The text with a capital letter, the rest as it is."""
-    return text[:1].upper() + text[1:]

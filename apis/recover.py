@@ -1,0 +1,88 @@
+"""Finding a task by its id alone: bought by this pack elsewhere, or by something else."""
+
+from __future__ import annotations
+
+import re
+
+from . import errors
+from .context import Context
+from .kling.dialects import DIALECTS
+from .kling.products import legacy_paths
+from .kling.responses import KlingTask
+from .task_ref import TaskRef
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+def problem_of_id(text: str) -> str | None:
+    """Return what is wrong with an id, or None; it becomes part of an address, so nothing odd passes."""
+    name = text.strip()
+    if not name:
+        return "task_id is empty. Paste a task id, or an external task id that begins with kt-."
+    if not _ID.fullmatch(name):
+        return (
+            "task_id is not an id of a task: it begins with a letter or a digit and may have letters, "
+            "digits, - and _, up to 128 of them. "
+            "Paste it without quotes, spaces or an address around it."
+        )
+    return None
+
+
+async def find_task(context: Context, some_id: str, product: str | None) -> TaskRef:
+    """Return any task of the account by Kling's id or by our own.
+
+    ``product`` is a name of ``legacy_paths``, or None to look everywhere. Raises InvalidInput for what
+    can't be an id, TaskGone where Kling has no such task, and what a read can raise.
+    """
+    if problem := problem_of_id(some_id):
+        raise errors.InvalidInput(problem, widget="task_id")
+    wanted = some_id.strip()
+    row = await context.journal.call(context.journal.find_task, context.settings.account, wanted)
+    if row is not None and row.task_id is not None:
+        return TaskRef.of_row(row)
+    found = await _anywhere(context, wanted, product)
+    if found is None:
+        raise errors.TaskGone(
+            f"Kling has no task {wanted} under this key. Check the id, KLING_REGION and that the key "
+            "is of the account that bought it; Kling keeps tasks for 30 days.",
+        )
+    task, where, dialect = found
+    return TaskRef(
+        task_id=task.task_id,
+        external_task_id=task.external_task_id,
+        product=where,
+        dialect=dialect,
+        submitted_at=task.created_at,
+    )
+
+
+async def _anywhere(context: Context, wanted: str, product: str | None) -> tuple[KlingTask, str, str] | None:
+    """Return the task, its product and the dialect that finds it."""
+    legacy, standard = DIALECTS["legacy"], DIALECTS["standard"]
+    places = (product,) if product else tuple(legacy_paths())
+    trouble: errors.ApiError | None = None
+    for place in places:
+        try:
+            # The legacy address takes Kling's id and ours alike.
+            task = await context.api.find(legacy, place, wanted)
+        except errors.AuthenticationFailed:
+            raise
+        except errors.RequestRefused:
+            continue  # this host does not serve that product
+        except errors.ApiError as error:
+            trouble = error
+            continue
+        if task is not None:
+            return task, place, legacy.name
+    if standard.takes(context.settings.credential.kind):
+        try:
+            task = await context.api.find(standard, places[0], wanted)
+            task = task or await context.api.get(standard, places[0], wanted)
+            return task, places[0], standard.name
+        except errors.NotFound:
+            pass
+        except errors.ApiError as error:
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    return None

@@ -1,0 +1,114 @@
+"""Fetching what is paid for again, by its id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from ..apis.recover import problem_of_id
+from . import host
+from .base import CATEGORY, HIDDEN
+from .inputs import model_field_to_node_input
+from .model_table import model_table
+from .outputs import KlingVideoNodeBase
+from .validation import WidgetCheck
+
+ANY_PRODUCT = "auto"
+
+
+class Recovery(BaseModel):
+    """What it takes to find a task again."""
+
+    task_id: str = Field(
+        default="",
+        title="Task ID",
+        description="A task id, or an external task id that begins with kt-. Both stand in the error of a "
+        "take that did not arrive, and the task id on the output Kling ID.",
+    )
+    product: str = Field(
+        default=ANY_PRODUCT,
+        title="Product",
+        description="What kind of task it is. auto looks for it everywhere and asks Kling a few times more.",
+    )
+
+
+class KlingTakesRecover:
+    """Fetches the video of a task that was paid before."""
+
+    FUNCTION = "api_call"
+    CATEGORY = CATEGORY
+    VALIDATE_INPUTS = WidgetCheck()
+    DESCRIPTION = (
+        "Fetches a video that is already paid for, by its id: after a crash, from another computer, or one "
+        "that was made outside ComfyUI. Buys nothing. Kling keeps videos for 30 days. A task that still runs "
+        "is waited for."
+    )
+    RETURN_TYPES = ("VIDEO", "STRING", "STRING", "STRING", "STRING")
+    RETURN_NAMES = ("VIDEO", "Kling ID", "external task id", "Duration (sec)", "status")
+    OUTPUT_TOOLTIPS = (
+        *KlingVideoNodeBase.OUTPUT_TOOLTIPS[:2],
+        "The id this pack gave the task, or nothing if it has none.",
+        KlingVideoNodeBase.OUTPUT_TOOLTIPS[2],
+        "What Kling says about the task.",
+    )
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Return the id, and the kind of task if it is known."""
+        from ..apis.kling.products import legacy_paths
+
+        products = [ANY_PRODUCT, *legacy_paths()]
+        return {
+            "required": {
+                "task_id": model_field_to_node_input("STRING", Recovery, "task_id"),
+                "product": model_field_to_node_input("COMBO", Recovery, "product", options=products),
+            },
+            "hidden": HIDDEN,
+        }
+
+    @classmethod
+    def judged_inputs(cls) -> list[str]:
+        """Return the id alone: ComfyUI checks the choice itself."""
+        return ["task_id"]
+
+    @classmethod
+    def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
+        """Return True, or why the id can't be one."""
+        return ("task_id" in known and problem_of_id(known["task_id"])) or True
+
+    async def api_call(
+        self,
+        task_id: str,
+        product: str,
+        auth_token: str | None = None,
+        comfy_api_key: str | None = None,
+        unique_id: str | None = None,
+    ) -> tuple[Any, str, str, str, str]:
+        """Return the video, both ids, its length and the status.
+
+        Raises NotFound when Kling has no such task.
+        """
+        from . import account_access, receipt
+
+        async def work() -> tuple[Any, str, str, str, str]:
+            with host.NodeReporter(unique_id) as reporter:
+                account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
+                reporter.prefix = account.prefix
+                reporter.say("Getting ready")
+                found = await account.studio.recover(
+                    task_id,
+                    product=None if product == ANY_PRODUCT else product,
+                    files=host.temp_dir(),
+                    reporter=reporter,
+                )
+                reporter.say(receipt.closing_text(found))
+                return (
+                    host.video_from_file(found.of_kind("video")[0].path),
+                    found.task_id,
+                    found.external_task_id or "",
+                    found.duration,
+                    found.status,
+                )
+
+        return await host.until_interrupted(work())
