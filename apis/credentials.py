@@ -20,11 +20,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 from .errors import CredentialsError
-
-CredentialKind = Literal["api_key", "key_pair", "comfy_org"]
+from .kling.dialects import CredentialKind
 
 FILE_NAME = "credentials.json"
 FILE_LIMIT = 65_536  #: bytes; a credentials file has a few hundred, so a larger one is something else

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from . import errors
 from .context import Context
+from .ids import problem_of_id
 from .kling.dialects import DIALECTS
 from .kling.products import legacy_paths
 from .kling.responses import KlingTask
 from .task_ref import TaskRef
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-
-
-def problem_of_id(text: str) -> str | None:
-    """Return what is wrong with an id, or None; it becomes part of an address, so nothing odd passes."""
-    name = text.strip()
-    if not name:
-        return "task_id is empty. Paste a task id, or an external task id that begins with kt-."
-    if not _ID.fullmatch(name):
-        return (
-            "task_id is not an id of a task: it begins with a letter or a digit and may have letters, "
-            "digits, - and _, up to 128 of them. "
-            "Paste it without quotes, spaces or an address around it."
-        )
-    return None
 
 
 async def find_task(context: Context, some_id: str, product: str | None) -> TaskRef:

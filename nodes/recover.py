@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ..apis.recover import problem_of_id
+from ..apis.ids import problem_of_id
 from . import host
 from .base import CATEGORY, HIDDEN
 from .inputs import model_field_to_node_input

@@ -7,10 +7,8 @@ import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
-from kling_takes.apis.client import Timeouts
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.studio import Studio
 from kling_takes.tests.faults.bent_loop import OnTheLoop, after_turns
 from kling_takes.tests.faults.scenario import HOME, Cut, Killed

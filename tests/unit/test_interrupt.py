@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from kling_takes.apis import slots
-from kling_takes.apis.follower import Delivered
 from kling_takes.apis.download import part_file
+from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings

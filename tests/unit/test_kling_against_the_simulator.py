@@ -13,16 +13,15 @@ import pytest
 from PIL import Image
 
 from kling_takes.apis.kling import camera, dialects, rules
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
-from kling_takes.apis.kling.price import estimate
 from kling_takes.apis.kling.camera import CAMERA_AXES, KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.pictures import KlingImage
+from kling_takes.apis.kling.price import estimate
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.kling.products.video import VideoRequest
-from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.kling.requests import seconds  # FIXME  # FIXME
+from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.simulator import motion, prices, standard_rules
 from kling_takes.simulator import rules as legacy_rules
 from kling_takes.simulator.order import Order

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.kling.price import Price, estimate
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.kling.shots import KlingShot

@@ -13,8 +13,8 @@ from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
 from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
-from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.kling.requests import canonical, seconds  # FIXME  # FIXME
+from kling_takes.apis.kling.shots import KlingShot
 
 PICTURE = KlingImage(pixels_sha256="c" * 64, width=640, height=480, data=b"\x00\xffpixels", mime="image/jpeg")
 #: Written down once: these are the takes of people who have paid. A change here is a second bill for them.

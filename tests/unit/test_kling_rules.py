@@ -10,9 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from kling_takes.apis.kling import rules
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest

@@ -13,7 +13,6 @@ import pytest
 
 from kling_takes import nodes
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.nodes import badge, host
 from kling_takes.nodes.image_to_video import FRAME_RULES
 

@@ -17,7 +17,6 @@ import pytest
 from kling_takes import nodes
 from kling_takes.apis import errors, journal
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.studio import Studio
 from kling_takes.nodes import base, host, practice, studio
 from kling_takes.nodes.aliases import KlingImage2VideoNode as OldImageToVideo

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.media import PictureRefused, encode_image, pictures
 
 LIMITS = load_table().limits["legacy"]

@@ -29,7 +29,6 @@ from kling_takes import nodes
 from kling_takes.apis import errors
 from kling_takes.apis.journal import close_journals
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.take import external_task_id
 from kling_takes.simulator.server import create_app
 from kling_takes.simulator.state import State

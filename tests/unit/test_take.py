@@ -9,8 +9,8 @@ import pytest
 from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
-from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.kling.requests import canonical  # FIXME  # FIXME
+from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.take import external_task_id, idempotency_key, take_id
 
 PLAIN = KlingText2VideoRequest(prompt="a red kite over the sea")
