@@ -26,9 +26,10 @@ from kling_takes.apis.kling.requests import (
     VideoRequest,
     seconds,
 )
-from kling_takes.simulator import motion, prices, standard_rules
-from kling_takes.simulator import rules as legacy_rules
-from kling_takes.simulator.order import Order
+from kling_takes.simulator import motion
+from kling_takes.simulator.offer import Offer
+from kling_takes.simulator.order import VideoOrder
+from kling_takes.simulator.products import PRODUCTS
 
 TABLE = ModelTable.load()
 #: Fields that the simulator says Kling would drop, and that may be sent all the same.
@@ -77,15 +78,15 @@ def wanted(name: str) -> list[VideoRequest]:
     return [request for request in found if not rules.check(request, TABLE)]
 
 
-def judged(request: VideoRequest, dialect: str) -> Order:
+def judged(request: VideoRequest, dialect: str) -> VideoOrder:
     spec = TABLE.specs[request.model_name]
     sent = camera.resolve(request, TABLE, spec.preferred).request
     call = dialects.by_name(dialect).create(sent, spec, "kt-1")
     assert call.body is not None
     body = call.body.model_dump(exclude_none=True, mode="json")
     if dialect == "legacy":
-        return legacy_rules.check(request.product, body, retired_models=True)
-    return standard_rules.check(request.product, call.path.rpartition("/")[2], body)
+        return PRODUCTS[request.product].read_legacy(body, Offer(retired_models=True))
+    return PRODUCTS[request.product].read_standard(call.path.rpartition("/")[2], body, Offer())
 
 
 @pytest.mark.parametrize("name", sorted(name for name, spec in TABLE.specs.items() if spec.offered))
@@ -104,7 +105,7 @@ def test_what_is_sent_is_accepted_and_is_the_video_that_was_asked_for(name: str)
                 assert order.mode == request.mode, asked
                 price = estimate(request, TABLE)
                 assert price is not None
-                assert prices.units(order) == pytest.approx(price.units), asked
+                assert PRODUCTS[order.product].units(order) == pytest.approx(price.units), asked
             assert order.product == request.product, asked
             assert order.seconds == seconds(request), asked
             assert order.sound == (request.sound == "on" or spec.sound_always), asked

@@ -18,10 +18,10 @@ from kling_takes import nodes
 from kling_takes.apis import errors, journal
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.studio import Policy, Studio
-from kling_takes.nodes import base, host, practice, studio
+from kling_takes.nodes import base, host, studio
+from kling_takes.nodes import simulator as built_in
 from kling_takes.nodes.aliases import KlingImage2VideoNode as OldImageToVideo
 from kling_takes.nodes.base import ABSENT
-from kling_takes.simulator.catalog import Model
 
 IDS = nodes.NODE_CLASS_MAPPINGS
 NEW_IDS = list(nodes.NODE_DISPLAY_NAME_MAPPINGS)
@@ -268,7 +268,7 @@ async def test_practice_is_marked_in_every_line(stage: Stage, monkeypatch: pytes
         with pytest.raises(Interrupted):
             await work
     finally:
-        practice.close()
+        built_in.close()
     assert stage.texts
     assert all(text.startswith("Simulated · ") for text in stage.texts[1:])
 
@@ -461,7 +461,7 @@ def new_model(stage: Stage, kling: Any) -> str:
     }
     (stage.folder / "user").mkdir()
     (stage.folder / "user" / "models.json").write_text(json.dumps({"models": {name: entry}}), "utf-8")
-    kling.state.extra_models = (Model(None, name, modes=("std",), durations=(4, 20)),)
+    kling.state.user_models = stage.folder / "user" / "models.json"
     return name
 
 
