@@ -33,7 +33,7 @@ def url() -> str:
         if not _running:
             state = State(user_models=host.user_dir() / "models.json")
             _running.append(SimulatorServer(state).start())
-        return _running[0].url
+        return str(_running[0].url)
 
 
 def close() -> None:
