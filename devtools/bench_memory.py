@@ -42,9 +42,9 @@ def make_video(url: str, folder: Path) -> str:
     """Let the simulator make a video, stretch it, and return its link."""
     import requests
 
-    from ..simulator.state import PRACTICE_KEY
+    from ..simulator.state import SIMULATOR_KEY
 
-    headers = {"Authorization": f"Bearer {PRACTICE_KEY}"}
+    headers = {"Authorization": f"Bearer {SIMULATOR_KEY}"}
     body = {"model_name": "kling-v2-5-turbo", "prompt": "a long film", "duration": "5"}
     path = f"{url}/v1/videos/text2video"
     created = requests.post(path, json=body, headers=headers, timeout=30).json()

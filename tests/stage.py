@@ -25,7 +25,7 @@ from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.server import create_app
-from kling_takes.simulator.state import PRACTICE_KEY, State
+from kling_takes.simulator.state import SIMULATOR_KEY, State
 
 TABLE = load_table()
 #: noon, so that a test of some hours stays within one day everywhere
@@ -88,7 +88,7 @@ class Stage:
     #: closed with the stage
     journals: list[Journal] = field(default_factory=list)
 
-    def settings(self, key: str = PRACTICE_KEY, **changes: Any) -> Settings:
+    def settings(self, key: str = SIMULATOR_KEY, **changes: Any) -> Settings:
         environ = {"KLING_API_KEY": key, "KLING_API_BASE": self.url, **changes}
         environ = {name: value for name, value in environ.items() if value is not None}
         return load_settings(environ, self.folder / "user")

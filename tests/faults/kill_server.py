@@ -24,7 +24,7 @@ from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
-from kling_takes.simulator.state import PRACTICE_KEY
+from kling_takes.simulator.state import SIMULATOR_KEY
 
 #: exit codes of a child that was not killed
 DELIVERED, TOLD_AN_ERROR = 0, 3
@@ -60,7 +60,7 @@ class Deaf:
 async def one_take(url: str, folder: Path, prompt: str) -> Delivered:
     """Run the take of a folder once: its journal and its files are in there."""
     journal = Journal(folder / "journal.sqlite3")
-    settings = load_settings({"KLING_API_KEY": PRACTICE_KEY, "KLING_API_BASE": url}, folder)
+    settings = load_settings({"KLING_API_KEY": SIMULATOR_KEY, "KLING_API_BASE": url}, folder)
     studio = Studio(settings, TABLE, journal, clock=QuickClock(), policy=POLICY)
     try:
         return await studio.take(

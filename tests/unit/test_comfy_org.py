@@ -10,13 +10,13 @@ import pytest
 from kling_takes.apis import errors
 from kling_takes.apis.settings import load_settings
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import PRACTICE_COMFY_TOKEN
+from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN
 from kling_takes.tests.stage import Stage, stage
 
 DELIVERED_THEN_LOST = Fault("create", "make_then_reset")
 
 
-def through_comfy(s: Stage, token: str = PRACTICE_COMFY_TOKEN) -> Any:
+def through_comfy(s: Stage, token: str = SIMULATOR_COMFY_TOKEN) -> Any:
     return load_settings({}, s.folder / "user", comfy_token=token, comfy_api_base=s.url)
 
 

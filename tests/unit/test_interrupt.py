@@ -32,7 +32,7 @@ from kling_takes.apis.transport import session
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.render import tiny
 from kling_takes.simulator.server import SimulatorServer
-from kling_takes.simulator.state import PRACTICE_KEY, State
+from kling_takes.simulator.state import SIMULATOR_KEY, State
 from kling_takes.tests.stage import TABLE
 
 #: seconds in which a cancelled take has to have ended
@@ -67,7 +67,7 @@ class Scene:
         return lambda: any(words in text for text in self.texts)
 
     def studio(self, policy: Policy = EARNEST) -> Studio:
-        environ = {"KLING_API_KEY": PRACTICE_KEY, "KLING_API_BASE": self.url}
+        environ = {"KLING_API_KEY": SIMULATOR_KEY, "KLING_API_BASE": self.url}
         return Studio(load_settings(environ, self.folder / "user"), TABLE, self.journal, policy=policy)
 
     async def take(self, policy: Policy = EARNEST, prompt: str = "a red kite") -> Delivered:

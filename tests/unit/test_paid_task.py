@@ -310,7 +310,7 @@ async def test_strangers_on_a_shared_account_do_not_meet(tmp_path: Path) -> None
 async def test_recover_finds_a_task_by_either_id_and_of_any_product(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         omni = s.state.seed_task("omni-video", external_task_id="mine-1")
-        turbo = s.state.seed_task("text-to-video", "standard")
+        turbo = s.state.seed_task("text2video", "standard")
         for wanted, task in ((omni.id, omni), ("mine-1", omni), (turbo.id, turbo)):
             got = await s.studio().recover(
                 wanted, product=None, files=tmp_path / "files", reporter=Listener()
@@ -495,7 +495,7 @@ async def test_an_attempt_after_one_that_failed_in_the_other_dialect_is_made_in_
 async def test_the_status_is_the_word_of_the_dialect_that_made_the_video(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         words = {"legacy": "succeed", "standard": "succeeded"}
-        for dialect, product in (("legacy", "omni-video"), ("standard", "text-to-video")):
+        for dialect, product in (("legacy", "omni-video"), ("standard", "text2video")):
             task = s.state.seed_task(product, dialect)
             files, listener = tmp_path / "files", Listener()
             got = await s.studio().recover(task.id, product=None, files=files, reporter=listener)

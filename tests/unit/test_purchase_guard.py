@@ -12,7 +12,7 @@ from kling_takes.apis.journal import Journal, Row
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import PRACTICE_COMFY_TOKEN
+from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN
 from kling_takes.tests.stage import FAST, TABLE, Listener, stage
 
 FOR_EVER = 1e9
@@ -163,7 +163,7 @@ async def test_through_the_proxy_a_second_process_does_not_send_what_the_first_i
 ) -> None:
     async with stage(tmp_path) as s:
         settings = load_settings(
-            {}, tmp_path / "user", comfy_token=PRACTICE_COMFY_TOKEN, comfy_api_base=s.url
+            {}, tmp_path / "user", comfy_token=SIMULATOR_COMFY_TOKEN, comfy_api_base=s.url
         )
         journal = s.journal()
         studio = s.studio(journal, settings=settings)
