@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import random
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,28 +20,47 @@ from pydantic import ValidationError
 from yarl import URL
 
 from . import errors
+from .answer import body_shown, envelope_of, parse_json, retry_after_of
 from .clock import Clock, RealClock
 from .kling.endpoint import ApiEndpoint, Req, Resp
 from .outcomes import error_of_answer, error_of_exception, is_passing
 from .polling import Schedule, backoff, obeyed_retry_after
-from .transport import open_session, proxy_for
+from .redaction import Redactor
+from .transport import in_own_thread, open_session, proxy_for
 
 T = TypeVar("T")
 
 #: bytes; an answer of the API is a few kB, so more than this is not one
 ANSWER_LIMIT = 8 * 1024 * 1024
+#: bytes; reading more than this would hold up everybody else in the loop
+LARGE_ANSWER = 128 * 1024
 
 #: seconds after its submission in which a task may not be visible yet
 NEWBORN = 60.0
+#: seconds for which a word for an end that we don't know must stand before it is believed
+END_PATIENCE = 150.0
 #: reads in a row that something on the way may refuse before it is believed
 REFUSED_READS = 5
 
 
-class Headers(Protocol):
+class Signs(Protocol):
     """What a credential can do for a request."""
 
     def headers(self, now: float) -> Mapping[str, str]:
-        """Headers that prove who asks, at Unix time ``now``."""
+        """Return the headers that prove who asks, at Unix time ``now``."""
+
+    def secrets(self) -> Collection[str]:
+        """Return every text that must not be seen anywhere else."""
+
+
+class Renews(Protocol):
+    """Keeps a sign-in that ends good."""
+
+    async def before(self) -> None:
+        """Renew it, where it ends soon."""
+
+    async def after_refusal(self) -> bool:
+        """Renew it because the server refused it; returns whether there is a new one."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +78,12 @@ class Connection:
     """Where the API is, who asks and how long an exchange may take."""
 
     base_url: str
-    credential: Headers
+    credential: Signs
     clock: Clock = field(default_factory=RealClock)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    #: Comfy.org stands between us and Kling
+    by_comfy_org: bool = False
+    renewal: Renews | None = None
 
     @property
     def host(self) -> str:
@@ -96,20 +116,33 @@ class SynchronousOperation(Generic[Req, Resp]):
     async def execute(self) -> Resp:
         """Send once and read the answer.
 
-        Raises NeverDelivered, Refused (or a subclass), Throttled or OutcomeUnknown; an interrupted send is
-        ``CancelledError`` and its outcome unknown.
+        A sign-in at Comfy.org that has ended is renewed, and the refused request, which made nothing, goes
+        out again. Raises NeverDelivered, Refused (or a subclass), Throttled or OutcomeUnknown; an
+        interrupted send is ``CancelledError`` and its outcome unknown.
         """
+        renewal = self.connection.renewal
+        if renewal is None:
+            return await self._once()
+        await renewal.before()
+        try:
+            return await self._once()
+        except errors.AuthenticationFailed:
+            if not await renewal.after_refusal():
+                raise
+        return await self._once()
+
+    async def _once(self) -> Resp:
         connection = self.connection
-        body = (
-            None if self.request is None else self.request.model_dump_json(exclude_none=True, by_alias=True)
-        )
+        body = None
+        if self.request is not None:
+            body = self.request.model_dump_json(exclude_none=True, by_alias=True).encode()
         headers = {**connection.credential.headers(connection.clock.time()), **self.extra_headers}
         if body is not None:
             headers["Content-Type"] = "application/json"
         trouble: errors.ApiError | None = None
         try:
             status, raw, answer_headers = await within(
-                connection.timeouts.whole, self._exchange(headers, None if body is None else body.encode())
+                connection.timeouts.whole, self._exchange(headers, body)
             )
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             trouble = error_of_exception(error, connection.host)
@@ -117,6 +150,8 @@ class SynchronousOperation(Generic[Req, Resp]):
             # Raised outside the handler: aiohttp's exceptions can hold the headers, and with them the
             # key, and would hang on ours as its context.
             raise trouble
+        if len(raw) > LARGE_ANSWER:
+            return await in_own_thread(lambda: self._read(status, raw, answer_headers))
         return self._read(status, raw, answer_headers)
 
     async def _exchange(
@@ -148,15 +183,19 @@ class SynchronousOperation(Generic[Req, Resp]):
             return answer.status, b"".join(chunks), answer.headers
 
     def _read(self, status: int, raw: bytes, headers: Mapping[str, str]) -> Resp:
-        payload = parse_json(raw)
-        code, message, request_id = envelope_of(payload)
+        connection = self.connection
+        redactor = Redactor(connection.credential.secrets())
+        payload = parse_json(raw, redactor)
+        envelope = envelope_of(payload)
         error = error_of_answer(
             status,
-            code,
-            message,
-            request_id=request_id,
-            body=raw[:2000].decode("utf-8", "replace"),
-            retry_after=retry_after_of(headers, self.connection.clock.time()),
+            envelope.code,
+            envelope.message,
+            request_id=envelope.request_id,
+            body=body_shown(raw, redactor),
+            retry_after=retry_after_of(headers, connection.clock.time()),
+            kind=envelope.kind,
+            by_comfy_org=connection.by_comfy_org,
         )
         if error is not None:
             raise error
@@ -164,10 +203,10 @@ class SynchronousOperation(Generic[Req, Resp]):
             return self.endpoint.response_model.model_validate(payload)
         except ValidationError:
             raise errors.OutcomeUnknown(
-                f"{self.connection.host} answered in a form that this version does not know.",
-                request_id=request_id,
+                f"{connection.host} answered in a form that this version does not know.",
+                request_id=envelope.request_id,
                 http_status=status,
-                body=raw[:2000].decode("utf-8", "replace"),
+                body=body_shown(raw, redactor),
             ) from None
 
 
@@ -191,50 +230,6 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
             job.exception()  # looked at, so that asyncio does not report it as forgotten
 
 
-def parse_json(raw: bytes) -> object:
-    """The JSON value in ``raw``, or None where it holds none (an HTML page, half an answer).
-
-    Half a character, as a text cut within an emoji has, becomes ``?``: no file and no database takes it.
-    """
-    try:
-        value: object = json.loads(raw)
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def envelope_of(payload: object) -> tuple[int | None, str, str | None]:
-    """Code, message and request id of an answer, from Kling's envelope or the Comfy.org proxy's."""
-    if not isinstance(payload, dict):
-        return None, "", None
-    code = payload.get("code")
-    message = payload.get("message")
-    proxy_error = payload.get("error")
-    if not isinstance(message, str) and isinstance(proxy_error, dict):
-        message = proxy_error.get("message")
-    request_id = payload.get("request_id")
-    return (
-        code if isinstance(code, int) and not isinstance(code, bool) else None,
-        message if isinstance(message, str) else "",
-        request_id if isinstance(request_id, str) else None,
-    )
-
-
-def retry_after_of(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, given as a number or as a date; None where unusable."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (TypeError, ValueError, OverflowError):
-            return None
-    return seconds if 0 <= seconds < float("inf") else None
-
-
 def _is_passing(error: errors.ApiError, failures: int, age: float) -> bool:
     """Whether a read that failed for the n-th time in a row is worth repeating; ``age`` of the task in s."""
     if isinstance(error, errors.NotFound):
@@ -248,7 +243,8 @@ class PollingOperation(Generic[Resp]):
     """Ask until a task has ended.
 
     ``status_extractor`` gives an answer's status. A status in ``completed_statuses`` ends the asking, one in
-    ``failed_statuses`` raises TaskFailed, any other means not finished yet; none at all is an error.
+    ``failed_statuses`` raises TaskFailed, one in ``ended_statuses`` raises TaskEnded when it has stood for
+    some minutes; any other means not finished yet, and none at all is an error.
     """
 
     def __init__(
@@ -258,6 +254,7 @@ class PollingOperation(Generic[Resp]):
         *,
         completed_statuses: Collection[str],
         failed_statuses: Collection[str],
+        ended_statuses: Collection[str] = (),
         status_extractor: Callable[[Resp], str | None],
         schedule: Schedule,
         elapsed: float = 0.0,
@@ -272,6 +269,7 @@ class PollingOperation(Generic[Resp]):
         self.connection = connection
         self.completed = {status.lower() for status in completed_statuses}
         self.failed = {status.lower() for status in failed_statuses}
+        self.ended = {status.lower() for status in ended_statuses}
         self.status_extractor = status_extractor
         self.failure_extractor = failure_extractor
         self.schedule = schedule
@@ -287,11 +285,13 @@ class PollingOperation(Generic[Resp]):
         Reads that fail in passing (no network, 5xx, too many requests) are repeated until the deadline. A
         task that Kling does not show yet is asked for again for NEWBORN seconds. A refusal without a code of
         Kling's comes from something on the way, and is believed after REFUSED_READS in a row.
-        Raises TaskFailed, StillRunning at the deadline, NotFound, AuthenticationFailed and other refusals.
+        Raises TaskFailed, TaskEnded, StillRunning at the deadline, NotFound, AuthenticationFailed and other
+        refusals.
         """
         clock = self.connection.clock
         begun = clock.monotonic()
         failures = 0
+        ended_at: float | None = None
         while True:
             asked = 0.0
             try:
@@ -318,6 +318,10 @@ class PollingOperation(Generic[Resp]):
                     return reply
                 if status in self.failed:
                     raise errors.TaskFailed(self.failure_extractor(reply), task_id=self.task_id)
+                now = clock.monotonic()
+                ended_at = None if status not in self.ended else now if ended_at is None else ended_at
+                if ended_at is not None and now - ended_at >= END_PATIENCE:
+                    raise errors.TaskEnded(status, task_id=self.task_id)
             waited = clock.monotonic() - begun
             pause = max(asked, self.schedule.delay(self.elapsed + waited)) if not failures else asked
             if self.deadline is not None and waited + pause > self.deadline:

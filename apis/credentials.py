@@ -36,6 +36,10 @@ _KEY_PAGE = "https://kling.ai/dev/api-key"
 _NOTHING_PAID = "Nothing was sent and nothing was paid."
 
 
+#: the newest token for each one that ComfyUI has handed over; in memory only
+_renewed: dict[str, str] = {}
+
+
 class Credential(ABC):
     """Something that signs requests; it shows its kind and never its content."""
 
@@ -49,6 +53,10 @@ class Credential(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Give 16 hex digits that stay the same for the same account and can't be turned back into a key."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every text that must not be seen outside a request's headers."""
+        return tuple(part for part in self._content() if part)
 
     @abstractmethod
     def _content(self) -> tuple[str, ...]:
@@ -133,6 +141,10 @@ class KeyPair(Credential):
         """Give 16 hex digits that stand for the access key; a new secret for it is the same account."""
         return _digest(self.kind, self._access)
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return both keys and the token that is signed with them now."""
+        return (*self._content(), *((self._token[1],) if self._token else ()))
+
     def _content(self) -> tuple[str, ...]:
         return (self._access, self._secret)
 
@@ -153,8 +165,22 @@ class ComfyOrg(Credential):
     def headers(self, now: float) -> dict[str, str]:
         """Give the token as Authorization, or else the key as X-API-KEY (as ComfyUI 0.27.0 does)."""
         if self._token is not None:
-            return {"Authorization": f"Bearer {self._token}"}
+            return {"Authorization": f"Bearer {self.token}"}
         return {"X-API-KEY": self._api_key or ""}
+
+    @property
+    def token(self) -> str:
+        """The newest token of this sign-in, empty where there is an API key alone."""
+        return _renewed.get(self._token or "", self._token or "")
+
+    def renewed(self, token: str) -> None:
+        """Use this token from now on, in every node that was given the same one as this."""
+        if self._token:
+            _renewed[self._token] = _checked(token, "the renewed Comfy.org token")
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what there is, a renewed token too."""
+        return tuple({part for part in (*self._content(), self.token) if part})
 
     def fingerprint(self) -> str:
         """Give 16 hex digits that stand for the account.

@@ -5,6 +5,7 @@
      │   └─ CredentialsError
      ├─ InvalidInput            refused here, before anything was sent
      ├─ SpendingLimitReached    the user's own limit says no
+     ├─ BoughtElsewhere         another account of this installation has paid the take, or may have
      ├─ JournalError            the record of paid tasks can't be trusted, so nothing is bought
      ├─ ApiError                one exchange with the API went wrong
      │   ├─ NeverDelivered      the API never saw it
@@ -13,7 +14,8 @@
      │   │   └─ AlreadyExists   the external task id is taken: the take was bought before
      │   ├─ Throttled           too many at once: wait, then the same request again
      │   └─ OutcomeUnknown      it may have happened, or not
-     ├─ TaskFailed              Kling could not make it; a failed task is not billed
+     ├─ TaskFailed              Kling could not make it; such a task is hardly ever billed
+     ├─ TaskEnded               Kling says that it has ended, in a word that we don't know
      ├─ StillRunning            our waiting ended, the task goes on
      ├─ TaskGone                Kling no longer has the task or its video
      └─ DownloadFailed          the video is paid for and still at Kling
@@ -93,6 +95,10 @@ class SpendingLimitReached(KlingTakesError):
     """The user's own daily limit would be passed; nothing was sent."""
 
 
+class BoughtElsewhere(KlingTakesError):
+    """Another account of this installation has paid the take, or may have; nothing was sent."""
+
+
 class JournalError(KlingTakesError):
     """The record of paid tasks can't be read or written; nothing new is bought until it can."""
 
@@ -145,7 +151,13 @@ class OutcomeUnknown(ApiError):
 
 
 class TaskFailed(KlingTakesError):
-    """Kling accepted the task and could not make the video; a failed task is not billed."""
+    """Kling accepted the task and could not make it; ``billed`` says whether Kling took something for it."""
+
+    billed = False
+
+
+class TaskEnded(KlingTakesError):
+    """Kling says that the task has ended, in a word that we don't know; whether it was billed is open."""
 
 
 class StillRunning(KlingTakesError):

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from . import errors
 from .context import Context
 from .download import KINDS, download, output_name
 from .journal import KeptOutput
+from .kept import is_whole, mark_used, opens
+from .kling.deduction import Deduction
 from .kling.dialects import DIALECTS
 from .kling.responses import KlingTask, Output, OutputKind, Phase
+from .outcomes import is_passing
 from .polling import Schedule, expected_seconds
-from .slots import SlotQueue
+from .slots import Slot
 from .status import Status
 from .task_ref import TaskRef
-from .transport import open_session
+from .transport import in_own_thread, open_session
 
 #: days that Kling keeps a result (Kling docs, 2026-09-20)
 KEPT_DAYS = 30
+#: seconds in which a finished task that names no result is asked again, and between two questions
+LINK_PATIENCE = 120.0
+LINK_PAUSE = 5.0
 #: seconds that a task is expected to take on loopback, where a simulator answers much faster than Kling
 LOCAL_WAIT = 6.0
 #: HTTP statuses with which a CDN says that a link no longer works
@@ -47,7 +54,7 @@ class Delivered:
     collected: bool
     #: Kling's own word for a finished task, which each dialect spells its way
     status: str
-    deducted_units: float | None
+    deduction: Deduction
 
     def of_kind(self, kind: OutputKind) -> tuple[DeliveredFile, ...]:
         """Return the results of one kind, in Kling's order."""
@@ -83,20 +90,37 @@ class Follower:
         self.status = status
         self.queue = queue
 
-    async def deliver(self, task: TaskRef, *, typical: float, deadline: float, collected: bool) -> Delivered:
-        """Return the results of a task; ``typical`` and ``deadline`` in seconds.
+    async def deliver(
+        self,
+        task: TaskRef,
+        *,
+        typical: float,
+        collected: bool,
+        slot: Callable[[], Slot] | None = None,
+    ) -> Delivered:
+        """Return the results of a task that usually takes ``typical`` seconds.
 
-        Raises TaskFailed, StillRunning, TaskGone and DownloadFailed, each with the task's id.
+        ``slot`` gives the slot that the task holds while it runs. The wait for Kling begins here, and lasts
+        as long as the settings say. Raises TaskFailed, TaskEnded, StillRunning, TaskGone, NotFound and
+        DownloadFailed, each with the task's id.
         """
         with already_bought(task.task_id, task.external_task_id):
-            return self._kept(task) or await self._fetched(task, typical, deadline, collected)
+            kept = await in_own_thread(lambda: self._kept(task))
+            if kept is not None:
+                self.status.show(
+                    f"Collected, nothing paid: the {KINDS[kept.files[0].kind].noun} is still here"
+                )
+                return kept
+            return await self._fetched(task, typical, collected, slot)
 
     def _kept(self, task: TaskRef) -> Delivered | None:
-        """Return what an earlier run has brought here, if all of it is still there."""
+        """Return what an earlier run has brought here, if all of it is still there and whole."""
         paths = [self.files / kept.name for kept in task.kept]
-        if not paths or not all(path.is_file() for path in paths):
+        whole = [is_whole(path, kept.kind, kept.bytes) for path, kept in zip(paths, task.kept, strict=True)]
+        if not paths or not all(whole):
             return None
-        self.status.show(f"Collected, nothing paid: the {KINDS[task.kept[0].kind].noun} is still here")
+        for path in paths:
+            mark_used(path)
         return Delivered(
             files=tuple(
                 DeliveredFile(kept.kind, path, kept.duration)
@@ -106,35 +130,33 @@ class Follower:
             external_task_id=task.external_task_id,
             collected=True,
             status=DIALECTS[task.dialect].finished,
-            deducted_units=task.deducted_units,
+            deduction=task.deduction,
         )
 
-    async def _fetched(self, ref: TaskRef, typical: float, deadline: float, collected: bool) -> Delivered:
+    async def _fetched(
+        self, ref: TaskRef, typical: float, collected: bool, slot: Callable[[], Slot] | None
+    ) -> Delivered:
         journal, clock = self.context.journal, self.context.clock
         earlier = await journal.call(journal.durations, self.context.settings.account, ref.timing_key)
         if self.context.on_this_computer:
             typical = min(typical, LOCAL_WAIT)
-        task = await self._finished(ref, expected_seconds(earlier, typical), deadline)
+        task = await self._finished(ref, expected_seconds(earlier, typical), slot)
         finished = clock.time()
         if task.created_at is not None and task.updated_at is not None and ref.submitted_at is not None:
             # Kling's own times: a result collected a day later did not take a day to make.
             finished = ref.submitted_at + max(0.0, task.updated_at - task.created_at)
-        outputs = [
-            KeptOutput(
-                kind=output.kind, name=self._name(task.task_id, place, output), duration=output.duration
-            )
-            for place, output in enumerate(task.outputs)
-        ]
+        outputs = self._outputs(task)
         if ref.row_id is not None:
             await journal.call(
                 journal.succeeded,
                 ref.row_id,
                 now=finished,
                 outputs=outputs,
-                deducted_units=task.deducted_units,
+                **self._taken(ref, task),
             )
-        if not task.outputs:
-            raise _gone(task.task_id, "Kling no longer gives a link to it")
+        if not outputs:
+            task = await self._with_links(ref, task)
+            outputs = self._outputs(task)
         for place in range(len(outputs)):
             target = self.files / outputs[place].name
             await self.fetch(ref, task, place, target)
@@ -147,8 +169,59 @@ class Follower:
             external_task_id=ref.external_task_id,
             collected=collected,
             status=task.status,
-            deducted_units=task.deducted_units,
+            deduction=self._in_its_currency(task.deduction),
         )
+
+    def _outputs(self, task: KlingTask) -> list[KeptOutput]:
+        return [
+            KeptOutput(
+                kind=output.kind, name=self._name(task.task_id, place, output), duration=output.duration
+            )
+            for place, output in enumerate(task.outputs)
+        ]
+
+    def _taken(self, ref: TaskRef, task: KlingTask) -> dict[str, Any]:
+        """Return what Kling took for a task, as the journal writes it down."""
+        deduction = self._in_its_currency(task.deduction)
+        per_unit = ref.usd_per_unit or self.context.table.usd_per_unit
+        return {"deduction": deduction, "spent_usd": deduction.usd(per_unit)}
+
+    def _in_its_currency(self, deduction: Deduction) -> Deduction:
+        """Return the deduction with the region's currency, where Kling names none."""
+        if not deduction.cash or deduction.currency:
+            return deduction
+        return replace(deduction, currency="CNY" if self.context.settings.region == "china" else "USD")
+
+    async def _with_links(self, ref: TaskRef, task: KlingTask) -> KlingTask:
+        """Return the task once it names its results: a link may come some time after the success."""
+        clock = self.context.clock
+        began = clock.monotonic()
+        while clock.monotonic() - began < LINK_PATIENCE:
+            self.status.show("Made. Waiting for Kling to give the link")
+            await clock.sleep(LINK_PAUSE)
+            try:
+                task = await self.context.api.get(DIALECTS[ref.dialect], ref.product, ref.task_id)
+            except errors.ApiError as error:
+                if not is_passing(error):
+                    raise
+                continue
+            if task.outputs:
+                return task
+        if self._is_old(ref, task):
+            raise _gone(task.task_id, "Kling no longer gives a link to it")
+        raise errors.DownloadFailed(
+            "Kling says that this take is made, and gives no link to it yet. It is paid for, and nothing more is "
+            "paid: queue the same take again in some minutes to collect it.",
+            task_id=ref.task_id,
+            external_task_id=ref.external_task_id,
+        )
+
+    def _is_old(self, ref: TaskRef, task: KlingTask | None = None) -> bool:
+        """Return whether a task is older than what Kling keeps."""
+        made_at = ref.submitted_at
+        if task is not None:
+            made_at = task.updated_at or task.created_at or made_at
+        return made_at is not None and self.context.clock.time() - made_at > KEPT_DAYS * 86400
 
     def _name(self, task_id: str, place: int, output: Output) -> str:
         """Return a file name. Only Kling's own ids are one of a kind: two gateways may both have a 1."""
@@ -159,17 +232,19 @@ class Follower:
     async def fetch(self, ref: TaskRef, task: KlingTask, place: int, target: Path) -> None:
         """Download one result of a task to ``target``, asking Kling for a fresh link where one has expired.
 
-        A file of that name is whole and this task's, because it got the name last. It is left alone: another
+        A file of that name that opens is this task's, because it got the name last. It is left alone: another
         node may be reading it, and Windows does not let go of a file that is read.
         """
-        if target.is_file():  # noqa: ASYNC240 - one stat
+        if await in_own_thread(lambda: is_whole(target, task.outputs[place].kind)):
             return
         output = task.outputs[place]
 
         async def fresh_link() -> str:
             again = await self.context.api.get(DIALECTS[ref.dialect], ref.product, ref.task_id)
             if len(again.outputs) <= place:
-                raise _gone(ref.task_id, "Kling no longer gives a link to it")
+                again = await self._with_links(ref, again)
+            if len(again.outputs) <= place:
+                raise errors.DownloadFailed("Kling names fewer results than before.", task_id=ref.task_id)
             return again.outputs[place].url
 
         of_all = f" {place + 1} of {len(task.outputs)}" if len(task.outputs) > 1 else ""
@@ -190,25 +265,29 @@ class Follower:
                     api_is_loopback=self.context.on_this_computer,
                     progress=progress,
                     sleep=self.context.clock.sleep,
+                    opens=lambda path: opens(path, output.kind),
                 )
         except errors.DownloadFailed as error:
-            made_at = task.updated_at or task.created_at
-            old = made_at is not None and self.context.clock.time() - made_at > KEPT_DAYS * 86400
-            if old and error.http_status in LINK_IS_DEAD:
+            if self._is_old(ref, task) and error.http_status in LINK_IS_DEAD:
                 raise _gone(task.task_id, "its link no longer works") from None
             error.task_id = error.task_id or task.task_id
             raise
 
-    async def _finished(self, ref: TaskRef, expected: float, deadline: float) -> KlingTask:
+    async def _finished(self, ref: TaskRef, expected: float, slot: Callable[[], Slot] | None) -> KlingTask:
         clock, journal = self.context.clock, self.context.journal
         elapsed = max(0.0, clock.time() - (ref.submitted_at or clock.time()))
         self.status.expect(elapsed, expected)
         started_at: float | None = None
+        seen: KlingTask | None = None
+        held = slot() if slot is not None else None
 
         def on_task(task: KlingTask) -> None:
-            nonlocal started_at
+            nonlocal started_at, seen
+            seen = task
             if task.phase is Phase.PROCESSING and started_at is None:
                 started_at = clock.time()
+            if held is not None and task.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ENDED):
+                held.free()
             self.status.show(_WORDS.get(task.phase, f"Kling says “{task.status[:40]}”"))
 
         def on_trouble(_error: errors.ApiError) -> None:
@@ -223,34 +302,46 @@ class Follower:
                 ref.task_id,
                 schedule=Schedule(expected, policy.poll_floor, policy.poll_ceiling),
                 elapsed=elapsed,
-                deadline=deadline,
+                deadline=self.context.settings.max_wait_seconds,
                 on_task=on_task,
                 on_trouble=on_trouble,
             )
         except errors.TaskFailed as error:
-            if ref.row_id is not None:
-                await journal.call(journal.failed, ref.row_id, error.message, now=clock.time())
-            self._slot_is_free()
-            raise _failed(error.message, ref) from None
+            raise await self._failed(ref, error.message, seen) from None
+        except errors.TaskEnded as error:
+            raise _ended(error.message, ref) from None
         except errors.NotFound:
-            raise _gone(
-                ref.task_id,
-                "Kling does not know the task under this key. If you changed the key or KLING_REGION since "
-                "it was bought, change them back",
-            ) from None
+            raise self._unknown_here(ref) from None
         except errors.ApiError as error:
             error.task_id = ref.task_id
             error.external_task_id = ref.external_task_id
             error.message += " The task itself goes on at Kling; queue the same take again to collect it."
             raise
-        self._slot_is_free()
         if started_at is not None and ref.row_id is not None:
             await journal.call(journal.started, ref.row_id, now=started_at)
         return task
 
-    def _slot_is_free(self) -> None:
-        if self.queue is not None:
-            self.queue.freed()
+    async def _failed(self, ref: TaskRef, reason: str, seen: KlingTask | None) -> errors.TaskFailed:
+        """Write down that a task has failed, and return the error that says so."""
+        deduction = self._in_its_currency(seen.deduction) if seen is not None else Deduction()
+        if ref.row_id is not None:
+            journal = self.context.journal
+            taken = self._taken(ref, seen) if seen is not None else {}
+            await journal.call(journal.failed, ref.row_id, reason, now=self.context.clock.time(), **taken)
+        if deduction:
+            return billed_failure(reason, deduction, ref.task_id, ref.external_task_id)
+        return _failed(reason, ref)
+
+    def _unknown_here(self, ref: TaskRef) -> errors.KlingTakesError:
+        """Return the error for a task that Kling does not show under this key."""
+        if self._is_old(ref):
+            return _gone(ref.task_id, "Kling does not show it any more")
+        return errors.NotFound(
+            "Kling does not know the task under this key. If you changed the key or KLING_REGION since it was "
+            "bought, change them back; then queue the same take again to collect it. Nothing is bought again.",
+            task_id=ref.task_id,
+            external_task_id=ref.external_task_id,
+        )
 
 
 _WORDS = {
@@ -259,6 +350,22 @@ _WORDS = {
     Phase.SUCCEEDED: "Made",
     Phase.FAILED: "Failed",
 }
+
+
+def billed_failure(
+    reason: str, deduction: Deduction, task_id: str | None, external_task_id: str | None
+) -> errors.TaskFailed:
+    """Return the error for a task that failed and was billed all the same: only another number buys again."""
+    said = " ".join(reason.split())[:300]
+    error = errors.TaskFailed(
+        f"Kling could not make this take (“{said or 'no reason given'}”), and deducted {deduction} for it all "
+        "the same. So the same take is not bought again: choose another number for take to try once more, and "
+        "ask Kling's support about the deduction, with the task's id.",
+        task_id=task_id,
+        external_task_id=external_task_id,
+    )
+    error.billed = True
+    return error
 
 
 def _failed(reason: str, ref: TaskRef) -> errors.TaskFailed:
@@ -271,6 +378,16 @@ def _failed(reason: str, ref: TaskRef) -> errors.TaskFailed:
     return errors.TaskFailed(
         f"Kling could not make this video: “{said or 'no reason given'}”. A failed task is not billed. "
         f"{hint}; queueing the same take again starts a new attempt.",
+        task_id=ref.task_id,
+        external_task_id=ref.external_task_id,
+    )
+
+
+def _ended(word: str, ref: TaskRef) -> errors.TaskEnded:
+    return errors.TaskEnded(
+        f"Kling says “{word[:40]}” of this task, an end that is in none of its documents. Whether it was billed is "
+        "not known: see the billing in the Kling console. Queue the same take again to ask once more; another "
+        "number for take buys another version.",
         task_id=ref.task_id,
         external_task_id=ref.external_task_id,
     )

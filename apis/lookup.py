@@ -52,12 +52,11 @@ class Lookup:
                     ) from None
                 await self.context.clock.sleep(backoff(tries, jitter=random.random()))
 
-    async def find_existing(
-        self, external_id: str | None, refusal: errors.AlreadyExists
-    ) -> tuple[KlingTask, Dialect]:
-        """Return the task that Kling says exists, and the dialect in which it was made."""
-        if external_id is None:
-            raise refusal
+    async def find_existing(self, external_id: str) -> tuple[KlingTask, Dialect]:
+        """Return the task that Kling says exists, and the dialect in which it was made.
+
+        Raises OutcomeUnknown where it does not show it.
+        """
         self.status.show("This take was bought before. Collecting it")
         credential = self.context.settings.credential.kind
         others = [

@@ -52,6 +52,9 @@ class Meaning:
 
 _KEY = "Check KLING_API_KEY (or KLING_ACCESS_KEY and KLING_SECRET_KEY, or the pack's credentials.json)"
 
+#: the code for more tasks at once than the account may run
+NO_FREE_SLOT = 1303
+
 #: Every business code that Kling documents.
 CODES: dict[int, Meaning] = {
     1000: Meaning(
@@ -121,7 +124,9 @@ CODES: dict[int, Meaning] = {
         "Kling's content check refused this input. Change the prompt or the picture.",
     ),
     1302: Meaning(errors.Throttled, "Kling asks to send requests more slowly."),
-    1303: Meaning(errors.Throttled, "Your Kling account already runs as many tasks as it may at once."),
+    NO_FREE_SLOT: Meaning(
+        errors.Throttled, "Your Kling account already runs as many tasks as it may at once."
+    ),
     1304: Meaning(
         errors.AccountRefused,
         "Kling refused the address of this computer: your account has an IP whitelist. Add the address in "
@@ -157,6 +162,51 @@ STATUSES: dict[int, Meaning] = {
     429: Meaning(errors.Throttled, "The API asks to send requests more slowly."),
     499: Meaning(errors.OutcomeUnknown, "The connection was cut before the answer."),
 }
+
+
+_SUPPORT = "ask support@comfy.org"
+
+#: HTTP statuses of Comfy.org's own, and the codes with which Kling refuses Comfy.org's account and not the user's.
+COMFY_ORG: dict[int, Meaning] = {
+    401: Meaning(
+        errors.AuthenticationFailed,
+        "Comfy.org does not accept the sign-in. Sign in to Comfy.org in ComfyUI again, then queue again.",
+    ),
+    402: Meaning(
+        errors.AccountRefused,
+        "Your Comfy.org account has no credits left. Add credits at Comfy.org, then queue again.",
+    ),
+    403: Meaning(
+        errors.AccountRefused,
+        f"Comfy.org refuses access to your Comfy.org account. Look into it, or {_SUPPORT}.",
+    ),
+    409: Meaning(
+        errors.AccountRefused, f"There is a problem with your Comfy.org account. Look into it, or {_SUPPORT}."
+    ),
+    429: Meaning(
+        errors.Throttled, "Your Comfy.org account already runs as many tasks as it may, or sends too fast."
+    ),
+}
+_NOT_THE_USERS = (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1304)
+
+
+def of_comfy_org(status: int, code: int | None, said: str) -> Meaning | None:
+    """Return what an answer of Comfy.org says; None where it is Kling that speaks through it.
+
+    ``said`` is its error's type and message. A conflict is about the account, unless it says that the
+    idempotency key has been used: then the create was carried out before.
+    """
+    if code in _NOT_THE_USERS:
+        return Meaning(
+            errors.AccountRefused,
+            "Kling refused Comfy.org's own account, which is nothing that you can change. Queue again later, or "
+            f"{_SUPPORT}.",
+        )
+    if code:
+        return None
+    if status == 409 and "idempoten" in said.lower():
+        return Meaning(errors.AlreadyExists, "Comfy.org already has a task under this idempotency key.")
+    return COMFY_ORG.get(status)
 
 
 def of_answer(status: int, code: int | None) -> Meaning | None:
@@ -207,25 +257,32 @@ def error_of_answer(
     request_id: str | None = None,
     body: str | None = None,
     retry_after: float | None = None,
+    kind: str = "",
+    by_comfy_org: bool = False,
 ) -> errors.ApiError | None:
     """Return the error that an answer stands for, or None where it is a success.
 
-    ``message`` is Kling's own; it is quoted, cut to 300 characters.
+    ``message`` is the server's own; it is quoted, cut to 300 characters. ``kind`` is the type that Comfy.org
+    gives its errors.
     """
-    meaning = of_answer(status, code)
+    speaker = "Kling"
+    meaning = of_comfy_org(status, code, f"{kind} {message}") if by_comfy_org else None
+    if meaning is not None and not code:
+        speaker = "Comfy.org"
+    meaning = meaning or of_answer(status, code)
     if meaning is None:
         return None
-    kind, sentence = meaning.error, meaning.sentence
+    error_class, sentence = meaning.error, meaning.sentence
     if code is not None and is_already_exists(code, message):
-        kind, sentence = errors.AlreadyExists, "Kling already has a task under this id."
+        error_class, sentence = errors.AlreadyExists, "Kling already has a task under this id."
     elif code is not None and is_not_found(code, message):
-        kind, sentence = errors.NotFound, "Kling has no task under this id."
+        error_class, sentence = errors.NotFound, "Kling has no task under this id."
     said = " ".join(message.split())[:300]
     if said:
-        sentence = f"{sentence} Kling's words: “{said}”."
+        sentence = f"{sentence} {speaker}'s words: “{said}”."
     elif code is None:
         sentence = f"{sentence} (HTTP {status})"
-    error = kind(sentence, code=code or None, request_id=request_id, http_status=status, body=body)
+    error = error_class(sentence, code=code or None, request_id=request_id, http_status=status, body=body)
     if isinstance(error, errors.Throttled):
         error.retry_after = retry_after
     return error

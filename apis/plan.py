@@ -43,8 +43,9 @@ class Plan:
     product: str
     model: str
     dialect: Dialect
-    #: the take's hash
+    #: the take's hash, and those under which earlier versions bought the very same
     take: str
+    former_takes: tuple[str, ...]
     #: None where the model table has no price for it
     price: Price | None
     #: what the artist should know, the price first
@@ -96,11 +97,14 @@ def make_plan(
     sent = product.as_sent(request, spec, dialect.name)
     price = product.price(draft, spec, table)
     body = dialect.body(product, sent, spec)
+    take = take_id(product.canonical(request, spec), number)
+    former = take_id(product.canonical(request), number)
     return Plan(
         product=product.name,
         model=spec.name,
         dialect=dialect,
-        take=take_id(product.canonical(request), number),
+        take=take,
+        former_takes=() if former == take else (former,),
         price=price,
         notes=(
             _price_note(price, spec),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 POLL_FLOOR = 1.0
 #: seconds; a task's state shown to the user is never older than this
 POLL_CEILING = 15.0
+#: seconds that a server's Retry-After is obeyed for at most
+RETRY_AFTER_CEILING = 150.0
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def backoff(tries: int, *, first: float = 1.0, ceiling: float = 30.0, jitter: fl
     return min(first * 2.0 ** min(max(tries - 1, 0), 16), ceiling) * (1.0 + 0.5 * jitter)
 
 
-def obeyed_retry_after(asked: float | None, own: float, ceiling: float = 150.0) -> float:
-    """The longer of our own delay and the server's Retry-After, the latter within ``ceiling`` seconds."""
+def obeyed_retry_after(asked: float | None, own: float) -> float:
+    """Return the longer of our own delay and the server's Retry-After, within its ceiling."""
     if asked is None or asked != asked or asked < 0:
         return own
-    return max(own, min(asked, ceiling))
+    return max(own, min(asked, RETRY_AFTER_CEILING))

@@ -15,27 +15,38 @@ async def find_task(context: Context, some_id: str, product: str | None) -> Task
     """Return any task of the account by Kling's id or by our own.
 
     ``product`` is a name of ``legacy_paths``, or None to look everywhere. Raises InvalidInput for what
-    can't be an id, TaskGone where Kling has no such task, and what a read can raise.
+    can't be an id, NotFound where Kling has no such task, and what a read can raise.
     """
     if problem := problem_of_id(some_id):
         raise errors.InvalidInput(problem, widget="task_id")
     wanted = some_id.strip()
     row = await context.journal.call(context.journal.find_task, context.settings.account, wanted)
     if row is not None and row.task_id is not None:
-        return TaskRef.of_row(row)
+        task = TaskRef.of_row(row)
+        if wanted == row.task_id or row.payer == context.settings.credential.fingerprint():
+            return task
+        # Another key wrote the row: this one may have a task of its own under our id.
+        return await _under_this_key(context, task, wanted) or task
     found = await _anywhere(context, wanted, product)
     if found is None:
-        raise errors.TaskGone(
+        raise errors.NotFound(
             f"Kling has no task {wanted} under this key. Check the id, KLING_REGION and that the key "
             "is of the account that bought it; Kling keeps tasks for 30 days.",
         )
     task, where, dialect = found
-    return TaskRef(
-        task_id=task.task_id,
-        external_task_id=task.external_task_id,
-        product=where,
-        dialect=dialect,
-        submitted_at=task.created_at,
+    return TaskRef.of_task(task, where, dialect)
+
+
+async def _under_this_key(context: Context, task: TaskRef, wanted: str) -> TaskRef | None:
+    """Return the task that the present key has under an id of ours, where it is another one."""
+    try:
+        own = await context.api.find(DIALECTS[task.dialect], task.product, wanted)
+    except errors.ApiError:
+        return None
+    return (
+        None
+        if own is None or own.task_id == task.task_id
+        else TaskRef.of_task(own, task.product, task.dialect)
     )
 
 

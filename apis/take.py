@@ -10,11 +10,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from .errors import InvalidInput
+
 #: Stands in every take's hash. Raising it would make everything already bought be bought again.
 HASH_VERSION = 1
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+def take_number(value: object) -> int:
+    """Return the number of a take, however a link gives it: 1, 1.0, true and "1" are one number.
+
+    Raises InvalidInput for anything else: equal inputs must be one take, and what is not a number has no
+    equal.
+    """
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    raise InvalidInput(
+        f"take: {str(value)[:40]!r} is not a whole number. Choose one like 0 or 7, or connect an INT.",
+        widget="take",
+    )
 
 
 def take_id(canonical: Mapping[str, Any], number: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .journal import KeptOutput, Row
+from .kling.deduction import Deduction
+from .kling.responses import KlingTask
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,20 @@ class TaskRef:
     timing_key: str = ""
     #: what an earlier run has brought to the disk, whole
     kept: tuple[KeptOutput, ...] = ()
-    deducted_units: float | None = None
+    deduction: Deduction = Deduction()
+    #: US dollars that a unit of this product costs by the estimate, None where there is none
+    usd_per_unit: float | None = None
+
+    @staticmethod
+    def of_task(task: KlingTask, product: str, dialect: str) -> TaskRef:
+        """Return a task that Kling has shown and the journal knows nothing of."""
+        return TaskRef(
+            task_id=task.task_id,
+            external_task_id=task.external_task_id,
+            product=product,
+            dialect=dialect,
+            submitted_at=task.created_at,
+        )
 
     @staticmethod
     def of_row(row: Row) -> TaskRef:
@@ -40,5 +55,8 @@ class TaskRef:
             row_id=row.row_id,
             timing_key=row.kind,
             kept=row.outputs if row.state == "delivered" else (),
-            deducted_units=row.deducted_units,
+            deduction=row.deduction,
+            usd_per_unit=(
+                row.estimated_usd / row.estimated_units if row.estimated_usd and row.estimated_units else None
+            ),
         )

@@ -15,7 +15,7 @@ from . import errors
 from .client import Connection, PollingOperation, SynchronousOperation
 from .kling.dialects import Dialect
 from .kling.endpoint import ApiEndpoint
-from .kling.responses import COMPLETED, FAILED, KlingTask
+from .kling.responses import COMPLETED, ENDED, FAILED, KlingTask
 from .plan import Plan
 from .polling import Schedule
 
@@ -71,17 +71,24 @@ class TasksApi:
     ) -> KlingTask:
         """Poll until the task has succeeded, and return it.
 
-        Raises TaskFailed, StillRunning after ``deadline`` seconds, NotFound and what a read can raise.
+        Raises TaskFailed, TaskEnded, StillRunning after ``deadline`` seconds, NotFound and what a read can
+        raise.
         """
 
+        read: list[tuple[Any, KlingTask]] = []
+
         def task_in(reply: Any) -> KlingTask:
-            return _exact_task(dialect, reply, task_id)
+            # An answer is asked for its status, its message and its task, and read once.
+            if not read or read[0][0] is not reply:
+                read[:] = [(reply, _exact_task(dialect, reply, task_id))]
+            return read[0][1]
 
         reply = await PollingOperation(
             dialect.query(product, task_id),
             self.connection,
             completed_statuses=COMPLETED,
             failed_statuses=FAILED,
+            ended_statuses=ENDED,
             status_extractor=lambda reply: task_in(reply).status,
             failure_extractor=lambda reply: task_in(reply).message,
             schedule=schedule,

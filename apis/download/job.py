@@ -22,12 +22,13 @@ from yarl import URL
 
 from ..errors import DownloadFailed
 from ..kling.responses import OutputKind
-from ..transport import proxy_for
+from ..transport import in_own_thread, proxy_for
 from .head import Answer, read_head, too_large, wrong_beginning
 from .kinds import KINDS, FileKind
 from .link import link_problem
 from .part_file import DiskError, PartFile
 
+WHOLE_TRIES = 2  #: of a file that comes whole and does not open; the second one may
 MAX_REQUESTS = 500  #: in all, progress or not; a server that hands out single bytes must come to an end
 PROGRESS_EVERY = 0.25  #: seconds between two reports
 CLAIM_EVERY = 0.05  #: seconds between two looks at a target that another download holds
@@ -74,6 +75,7 @@ async def download(
     policy: DownloadPolicy | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     task_id: str | None = None,
+    opens: Callable[[Path], bool] = lambda _path: True,
 ) -> Path:
     """Stream ``url`` to ``target`` and return ``target``, which then holds the whole file or did not change.
 
@@ -102,7 +104,7 @@ async def download(
                 total=None, sock_connect=policy.connect_seconds, sock_read=policy.stall_seconds
             ),
         ) as keyless:
-            job = _Job(keyless, part, KINDS[kind], api_is_loopback, progress, policy, task_id)
+            job = _Job(keyless, part, KINDS[kind], api_is_loopback, progress, policy, task_id, opens)
             await job.run(url, refresh, sleep)
         return target
     finally:
@@ -121,6 +123,7 @@ class _Job:
         progress: Callable[[int, int | None], None] | None,
         policy: DownloadPolicy,
         task_id: str | None,
+        opens: Callable[[Path], bool],
     ) -> None:
         self._http = http
         self._part = part
@@ -129,6 +132,7 @@ class _Job:
         self._progress = progress
         self._policy = policy
         self._task_id = task_id
+        self._opens = opens
         self._best = 0
         self._reported = 0.0
 
@@ -138,9 +142,13 @@ class _Job:
         """Try until done; raises DownloadFailed."""
         disk: DiskError | None = None
         try:
-            await asyncio.to_thread(self._part.open)
-            await self._tries(url, refresh, sleep)
-            await asyncio.to_thread(self._part.finish)
+            await in_own_thread(self._part.open)
+            for _ in range(WHOLE_TRIES):
+                await self._tries(url, refresh, sleep)
+                if await in_own_thread(lambda: self._part.finish(self._opens)):
+                    break
+            else:
+                raise self._failed(f"what came does not open as {self._kind.a_noun}")
         except DiskError as error:
             disk = error
         if disk is not None:
@@ -159,7 +167,7 @@ class _Job:
             if answer.kind == "refuse":
                 raise self._failed(answer.reason, answer.status)
             if answer.kind == "discard":
-                await asyncio.to_thread(self._part.restart, None, None)
+                await in_own_thread(lambda: self._part.restart(None, None))
             if self._part.size > self._best:
                 self._best, failures, refreshed = self._part.size, 0, False
             if answer.kind == "expired" and not refreshed:
@@ -228,7 +236,7 @@ class _Job:
                 return Answer("refuse", problem)
             if part.validator and answer.validator and part.validator != answer.validator:
                 self._best = 0  # another file: what the old one reached is no measure for it
-            await asyncio.to_thread(part.restart, answer.validator, answer.total)
+            await in_own_thread(lambda: part.restart(answer.validator, answer.total))
         buffer = bytearray()
         try:
             while piece:
@@ -237,7 +245,7 @@ class _Job:
                 if answer.total is not None and come > answer.total:
                     return Answer("discard", "the server sent more than it said")
                 if come > kind.max_bytes:
-                    await asyncio.to_thread(part.restart, None, None)
+                    await in_own_thread(lambda: part.restart(None, None))
                     return too_large(kind)
                 if len(buffer) >= self._policy.chunk_bytes:
                     await self._flush(buffer)
@@ -255,7 +263,8 @@ class _Job:
 
     async def _flush(self, buffer: bytearray) -> None:
         if buffer:
-            await asyncio.to_thread(self._part.write, bytes(buffer))
+            data = bytes(buffer)
+            await in_own_thread(lambda: self._part.write(data))
             buffer.clear()
 
     def _report(self, come: int, total: int | None, *, always: bool = False) -> None:

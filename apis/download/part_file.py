@@ -1,8 +1,11 @@
-"""A file on its way to the disk: ``<name>.part``, and ``<name>.part.json`` that says what it is a part of.
+"""A file on its way to the disk: ``<name>.<process>.part``, and a note beside it that says what it is a part of.
 
-Bytes go on from where they stopped only if the server says by its validator that the file is still the
-same one; the note beside the part keeps that validator, and no link. A part that can't be resumed is
-removed. One download at a time holds a target within this process; the folder belongs to one process.
+Several servers of one installation share the folder, so each process writes a part of its own name: two
+that fetch the same result can't mix their bytes. Bytes go on from where they stopped only if the server
+says by its validator that the file is still the same one; the note keeps that validator, and no link. A
+part that can't be resumed is removed. One download at a time holds a target within this process. Whole is
+what has the right length when it has been closed, and opens as what it should be; only then does it get the
+target's name.
 
 All methods here block and run in threads. A cancelled download can't stop a write that is under way, so
 the write itself lets the file go when it ends: no handle leaks, and nobody else gets the target before.
@@ -15,12 +18,16 @@ import errno
 import io
 import json
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+#: tells this process's parts from those of others, also of one that had its number before
+_PROCESS = f"{os.getpid()}-{secrets.token_hex(3)}"
 
 _held: set[str] = set()
 _held_lock = threading.Lock()
@@ -45,8 +52,8 @@ class PartFile:
         self.size = 0  #: bytes on the disk
         self.validator: str | None = None  #: ETag or Last-Modified of what the bytes are a part of
         self.total: int | None = None  #: bytes of the whole, where the server said
-        self._part = target.with_name(target.name + ".part")
-        self._note = target.with_name(target.name + ".part.json")
+        self._part = target.with_name(f"{target.name}.{_PROCESS}.part")
+        self._note = target.with_name(f"{target.name}.{_PROCESS}.part.json")
         self._key = _key(target)
         self._file: io.FileIO | None = None
         self._lock = threading.Lock()
@@ -74,9 +81,12 @@ class PartFile:
         """Append all of ``data``."""
         self._do(lambda: self._write(data))
 
-    def finish(self) -> None:
-        """Make the bytes durable and give them the target's name in one step."""
-        self._do(self._finish)
+    def finish(self, opens: Callable[[Path], bool]) -> bool:
+        """Make the bytes durable and give them the target's name in one step.
+
+        Returns False, and throws the bytes away, where the file does not open as what it should be.
+        """
+        return self._do(lambda: self._finish(opens))
 
     def let_go(self) -> None:
         """Close the file without waiting: at once, or else as soon as the running write ends."""
@@ -143,18 +153,35 @@ class PartFile:
             self.size += written or 0
             left = left[written or 0 :]
 
-    def _finish(self) -> None:
+    def _finish(self, opens: Callable[[Path], bool]) -> bool:
         file = self._opened()
         os.fsync(file.fileno())
-        if os.fstat(file.fileno()).st_size != self.size:
-            self.validator = None  # whose bytes these are, nobody knows: not to be resumed
-            raise OSError(errno.EIO, "something else wrote into the file")
         file.close()  # before the rename: Windows renames no open file
+        self._file = None
+        # By its path, as whoever opens it next will find it: the descriptor may be of a file that is gone.
+        if self._part.stat().st_size != self.size:
+            self._remove()  # whose bytes these are, nobody knows: not to be resumed
+            raise OSError(errno.EIO, "something else wrote into the file")
+        if not opens(self._part):
+            self._remove()
+            self._file = io.FileIO(self._part, "a")
+            self._restart(None, None)
+            return False
         # The note goes first: once the file has its name nobody comes back to tidy up, and a part that lost
         # its note between these two lines is only fetched again.
         self._note.unlink(missing_ok=True)
-        self._part.replace(self.target)
-        self._file = None
+        try:
+            self._part.replace(self.target)
+        except PermissionError:
+            # Windows does not replace a file that is read. Another process was faster, and its file is whole.
+            if not self.target.is_file():
+                raise
+            self._remove()
+        return True
+
+    def _remove(self) -> None:
+        self._part.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
 
     def _opened(self) -> io.FileIO:
         if self._file is None:
@@ -171,8 +198,7 @@ class PartFile:
                     self._file.close()
                     if not self.size or self.validator is None:
                         with contextlib.suppress(OSError):
-                            self._part.unlink(missing_ok=True)
-                            self._note.unlink(missing_ok=True)
+                            self._remove()
             finally:
                 with _held_lock:
                     _held.discard(self._key)

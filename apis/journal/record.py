@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from .. import errors
+from ..kling.deduction import Deduction
 from . import spending
 from .file import JournalFile
 from .rows import COLUMNS, OPEN_STATES, KeptOutput, Purchase, Row, row_of, write_outputs
@@ -19,6 +21,11 @@ from .schema import MIGRATIONS
 
 #: how many earlier tasks of a kind say how long the next one takes
 HISTORY = 20
+#: a row of a take that another account has paid, or may have
+ELSEWHERE = (
+    "take = ? AND account != ? AND (state IN ('prepared', 'told', 'submitted', 'succeeded', 'delivered') "
+    "OR (state = 'failed' AND (deducted_units > 0 OR deducted_cash > 0)))"
+)
 
 
 class Journal(JournalFile):
@@ -44,22 +51,42 @@ class Journal(JournalFile):
             some_id,
         )
 
+    def find_elsewhere(self, account: str, take: str) -> Row | None:
+        """Return the latest attempt at a take that is paid or in doubt under another account, or None."""
+        return self._one(f"{ELSEWHERE} ORDER BY row_id DESC LIMIT 1", take, account)
+
     def _one(self, condition: str, *values: object) -> Row | None:
         # The condition is a constant of this module; values are bound.
         rows = self._read(f"SELECT {COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - constants
         return row_of(rows[0]) if rows else None
 
     def prepare(
-        self, purchase: Purchase, *, now: float, day_start: float, limit_usd: float | None = None
+        self,
+        purchase: Purchase,
+        *,
+        now: float,
+        day_start: float,
+        limit_usd: float | None = None,
+        found: bool = False,
     ) -> Row:
         """Write down that a create is about to leave, and return its row.
 
-        Raises SpendingLimitReached when the day's sum with this purchase would pass ``limit_usd``. Sum and
-        row are one transaction, so that two processes can't both take the last of it.
+        Raises BoughtElsewhere where another account of this journal has paid the take, or may have, and
+        SpendingLimitReached when the day's sum with this purchase would pass ``limit_usd``. Both and the row
+        are one transaction, so that two processes can't both be the first. A task that was ``found`` at Kling
+        is no purchase, and neither is asked.
         """
 
         def work(connection: sqlite3.Connection) -> Row:
-            if limit_usd is not None:
+            if (
+                not found
+                and connection.execute(
+                    f"SELECT 1 FROM tasks WHERE {ELSEWHERE}",  # noqa: S608 - constants
+                    (purchase.take, purchase.account),
+                ).fetchone()
+            ):
+                raise errors.BoughtElsewhere("Another account has bought this take, or may have.")
+            if limit_usd is not None and not found:
                 spent = self._spent(connection, purchase, day_start)
                 spending.refuse_beyond(limit_usd, spent, purchase.estimated_usd)
             names = [field.name for field in fields(Purchase)]
@@ -71,15 +98,15 @@ class Journal(JournalFile):
                 "sends = CASE state WHEN 'refused' THEN 1 ELSE sends + 1 END, "
                 "prepared_at = excluded.prepared_at, estimated_units = excluded.estimated_units, "
                 "estimated_usd = excluded.estimated_usd, prompt_id = excluded.prompt_id, "
-                "node_id = excluded.node_id, dialect = excluded.dialect, failure = NULL "
+                "node_id = excluded.node_id, dialect = excluded.dialect, payer = excluded.payer, failure = NULL "
                 "WHERE state IN ('prepared', 'told', 'refused')",
                 [*values, now],
             )
-            found = connection.execute(
+            written = connection.execute(
                 f"SELECT {COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608 - constants
                 (purchase.account, purchase.take, purchase.attempt),
             ).fetchone()
-            return row_of(found)
+            return row_of(written)
 
         return self._write(work)
 
@@ -95,7 +122,14 @@ class Journal(JournalFile):
         return float(row[0])
 
     def submitted(
-        self, row_id: int, task_id: str, *, now: float, dialect: str, adopted: bool = False
+        self,
+        row_id: int,
+        task_id: str,
+        *,
+        now: float,
+        dialect: str,
+        adopted: bool = False,
+        payer: str | None = None,
     ) -> None:
         """Write down Kling's task. ``adopted``: it was paid by another machine's create under the same id.
 
@@ -106,11 +140,13 @@ class Journal(JournalFile):
             row_id,
             ("prepared", "told", "refused", "submitted"),
             "state = 'submitted', task_id = ?, submitted_at = COALESCE(submitted_at, ?), "
-            "dialect = ?, adopted = CASE WHEN sends <= 1 THEN ? ELSE 0 END, failure = NULL",
+            "dialect = ?, adopted = CASE WHEN sends <= 1 THEN ? ELSE 0 END, payer = COALESCE(?, payer), "
+            "unseen = 0, failure = NULL",
             task_id,
             now,
             dialect,
             int(adopted),
+            payer,
         )
 
     def started(self, row_id: int, *, now: float) -> None:
@@ -118,7 +154,13 @@ class Journal(JournalFile):
         self._set(row_id, ("submitted",), "started_at = COALESCE(started_at, ?)", now)
 
     def succeeded(
-        self, row_id: int, *, now: float, outputs: Sequence[KeptOutput], deducted_units: float | None
+        self,
+        row_id: int,
+        *,
+        now: float,
+        outputs: Sequence[KeptOutput],
+        deduction: Deduction,
+        spent_usd: float | None = None,
     ) -> None:
         """Write down that the results are made; where ``outputs`` is empty, those known before stay.
 
@@ -129,11 +171,11 @@ class Journal(JournalFile):
             ("submitted", "succeeded", "delivered"),
             "state = CASE state WHEN 'delivered' THEN state ELSE 'succeeded' END, "
             "finished_at = COALESCE(finished_at, ?), duration = COALESCE(?, duration), "
-            "outputs = COALESCE(?, outputs), deducted_units = COALESCE(?, deducted_units)",
+            f"outputs = COALESCE(?, outputs), {_DEDUCTED}",
             now,
             next((output.duration for output in outputs if output.duration), None),
             write_outputs(outputs) if outputs else None,
-            deducted_units,
+            *_deducted(deduction, spent_usd),
         )
 
     def delivered(self, row_id: int, *, now: float, outputs: Sequence[KeptOutput] | None = None) -> None:
@@ -164,9 +206,30 @@ class Journal(JournalFile):
         """Write down that the user was told: a create may have been carried out and can't be looked up."""
         self._set(row_id, OPEN_STATES, "state = 'told', failure = ?", reason[:500])
 
-    def failed(self, row_id: int, reason: str, *, now: float) -> None:
-        """Write down that the task failed at Kling, unbilled; the next run starts another attempt."""
-        self._set(row_id, ("submitted",), "state = 'failed', finished_at = ?, failure = ?", now, reason[:500])
+    def failed(
+        self,
+        row_id: int,
+        reason: str,
+        *,
+        now: float,
+        deduction: Deduction = Deduction(),  # noqa: B008 - frozen
+        spent_usd: float | None = None,
+    ) -> None:
+        """Write down that the task failed at Kling. Unbilled, the next run starts another attempt."""
+        self._set(
+            row_id,
+            ("submitted",),
+            f"state = 'failed', finished_at = ?, failure = ?, {_DEDUCTED}",
+            now,
+            reason[:500],
+            *_deducted(deduction, spent_usd),
+        )
+
+    def not_shown(self, row_id: int) -> None:
+        """Write down that Kling knows the task and did not show it: it was paid before, and not from here."""
+        self._set(
+            row_id, OPEN_STATES, "unseen = unseen + 1, adopted = CASE WHEN sends <= 1 THEN 1 ELSE 0 END"
+        )
 
     def _set(self, row_id: int, states: Sequence[str], assignment: str, *values: object) -> None:
         # Another process may have brought the row further meanwhile; a row never goes back. The assignment
@@ -188,3 +251,13 @@ class Journal(JournalFile):
             (account, kind, HISTORY),
         )
         return [float(row[0]) for row in rows]
+
+
+_DEDUCTED = (
+    "deducted_units = COALESCE(?, deducted_units), deducted_cash = COALESCE(?, deducted_cash), "
+    "deducted_currency = COALESCE(?, deducted_currency), spent_usd = COALESCE(?, spent_usd)"
+)
+
+
+def _deducted(deduction: Deduction, spent_usd: float | None) -> tuple[object, ...]:
+    return deduction.units, deduction.cash, deduction.currency or None, spent_usd

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..kling.deduction import Deduction
 from ..kling.responses import OutputKind
 
 #: States in which a create may have been sent and its outcome is not known.
@@ -57,7 +58,22 @@ class Row:
     started_at: float | None
     finished_at: float | None
     delivered_at: float | None
+    payer: str | None
+    deducted_cash: float | None
+    deducted_currency: str | None
+    spent_usd: float | None
+    unseen: int
     outputs: tuple[KeptOutput, ...] = ()
+
+    @property
+    def deduction(self) -> Deduction:
+        """What Kling took for it."""
+        return Deduction(self.deducted_units, self.deducted_cash, self.deducted_currency or "")
+
+    @property
+    def is_billed_failure(self) -> bool:
+        """Whether Kling billed a task that failed."""
+        return self.state == "failed" and bool(self.deduction)
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,7 @@ class Purchase:
     estimated_usd: float | None = None
     prompt_id: str | None = None
     node_id: str | None = None
+    payer: str | None = None
 
 
 #: the columns of a row, in the order in which ``row_of`` takes them

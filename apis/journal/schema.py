@@ -48,4 +48,13 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE tasks ADD COLUMN outputs TEXT;
     """,
+    # 2 -> 3: who paid and how much, and how often Kling knew of a task that it did not show
+    """
+    ALTER TABLE tasks ADD COLUMN payer TEXT;              -- fingerprint of the credential; NULL: not known
+    ALTER TABLE tasks ADD COLUMN deducted_cash REAL;      -- money of the balance, beside deducted_units
+    ALTER TABLE tasks ADD COLUMN deducted_currency TEXT;
+    ALTER TABLE tasks ADD COLUMN spent_usd REAL;          -- of both together; NULL: the estimate stands
+    ALTER TABLE tasks ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX tasks_by_take ON tasks (take);
+    """,
 )

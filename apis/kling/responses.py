@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from .deduction import Deduction, of_legacy, of_standard
 from .schema import Open
 
 #: The code of "invalid parameter", and also of "no such task" and "this id exists": only the text tells.
@@ -39,24 +40,35 @@ class Envelope(Open):
 
 
 class Phase(Enum):
-    """Where a task stands; UNKNOWN is a status we don't know, to be waited out like PROCESSING."""
+    """Where a task stands; UNKNOWN is a status we don't know, to be waited out like PROCESSING.
+
+    ENDED is a word for an end that Kling's documents don't have, such as "canceled": whether there is a
+    result, and a bill, nobody has said.
+    """
 
     SUBMITTED = "submitted"
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    ENDED = "ended"
     UNKNOWN = "unknown"
 
 
 #: what Kling calls a finished task: "succeed" on ``/v1/``, "succeeded" on the new standard (docs, 2026-09-20)
 COMPLETED = ("succeed", "succeeded")
 FAILED = ("failed",)
+#: words for an end that are in no document of Kling's, and in use at others
+ENDED = (
+    *("canceled", "cancelled", "expired", "timeout", "timed_out", "aborted", "terminated", "stopped"),
+    *("rejected", "deleted", "closed", "error"),
+)
 
 _PHASES = {
     "submitted": Phase.SUBMITTED,
     "processing": Phase.PROCESSING,
     **dict.fromkeys(COMPLETED, Phase.SUCCEEDED),
     **dict.fromkeys(FAILED, Phase.FAILED),
+    **dict.fromkeys(ENDED, Phase.ENDED),
 }
 
 OutputKind = Literal["video", "image", "audio"]
@@ -84,7 +96,7 @@ class KlingTask:
     created_at: float | None
     updated_at: float | None
     outputs: tuple[Output, ...]
-    deducted_units: float | None
+    deduction: Deduction
 
     @property
     def phase(self) -> Phase:
@@ -129,6 +141,7 @@ class LegacyTask(Open):
     task_info: LegacyTaskInfo | None = None
     task_result: LegacyResult | None = None
     final_unit_deduction: Any = None
+    final_balance_deduction: Any = None
     created_at: Any = None
     updated_at: Any = None
 
@@ -186,7 +199,7 @@ def legacy_task(task: LegacyTask) -> KlingTask:
             *_outputs("image", pictures),
             *_outputs("audio", result.audios or []),
         ),
-        deducted_units=_amount(task.final_unit_deduction),
+        deduction=of_legacy(task.final_unit_deduction, task.final_balance_deduction),
     )
 
 
@@ -205,7 +218,7 @@ def standard_task(task: StandardTask) -> KlingTask:
             if (kind := _KINDS.get(result.type)) is not None
             for found in _outputs(kind, [result])
         ),
-        deducted_units=_billed_units(task.billing),
+        deduction=of_standard(task.billing),
     )
 
 
@@ -248,20 +261,6 @@ def _outputs(kind: OutputKind, results: Iterable[Result]) -> Iterator[Output]:
 def _place(result: Result) -> float:
     """Return where a picture stands among the others."""
     return _number(result.index) or 0.0
-
-
-def _billed_units(billing: Any) -> float | None:
-    """Return the units among the entries ``{charge_type, amount, package_type}``, or None without any."""
-    entries = [entry for entry in billing if isinstance(entry, dict)] if isinstance(billing, list) else []
-    amounts = [_amount(entry.get("amount")) for entry in entries if entry.get("charge_type") == "unit"]
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
-
-
-def _amount(value: Any) -> float | None:
-    """An amount of units; one below zero would give the day's limit room that it does not have."""
-    number = _number(value)
-    return number if number is not None and number >= 0 else None
 
 
 def _text(value: Any) -> str:

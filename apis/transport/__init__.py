@@ -2,5 +2,6 @@
 
 from .proxies import proxy_for
 from .session import open_session
+from .threads import in_own_thread
 
-__all__ = ["open_session", "proxy_for"]
+__all__ = ["in_own_thread", "open_session", "proxy_for"]

@@ -76,20 +76,22 @@ class Product(ABC, Generic[R]):
 
     # -- the take --------------------------------------------------------------------------------------
 
-    def canonical(self, request: R) -> dict[str, Any]:
+    def canonical(self, request: R, spec: ModelSpec | None = None) -> dict[str, Any]:
         """Return what names the take: the product and every field that is set, as JSON-able values.
 
-        This must give the same answer for ever: another one means that what is paid for is bought again.
+        With ``spec`` a field that this model never receives counts as at its default: moving it buys nothing.
+        Without, it counts as it is, as in version 0.1. This must give the same answer for ever: another one
+        means that what is paid for is bought again.
         """
         found: dict[str, Any] = {"product": self.name}
         for name, info in type(request).model_fields.items():
-            value = self.value_in_take(request, name)
+            value = self.value_in_take(request, name, spec)
             if value is None or value == () or (name not in self.always_in_take and value == info.default):
                 continue
             found[name] = _as_json(value)
         return found
 
-    def value_in_take(self, request: R, field: str) -> Any:
+    def value_in_take(self, request: R, field: str, spec: ModelSpec | None) -> Any:
         """Return the value of a field as it counts in the take; None where it makes no difference."""
         return getattr(request, field)
 

@@ -110,8 +110,10 @@ class VideoProduct(Product[V], Generic[V]):
 
     # -- the take --------------------------------------------------------------------------------------
 
-    def value_in_take(self, request: V, field: str) -> Any:
+    def value_in_take(self, request: V, field: str, spec: ModelSpec | None) -> Any:
         """Return the sum of the shots as the duration, and sound that is off as none."""
+        if field == "cfg_scale" and spec is not None and not spec.can("cfg_scale"):
+            return DEFAULT_CFG_SCALE
         if field == "duration":
             return str(request.seconds)
         value = getattr(request, field)

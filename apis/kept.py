@@ -1,0 +1,83 @@
+"""The takes that are kept on the user's disk: whether a file is whole, and which ones make room.
+
+What was paid for stays in the pack's own folder, which no server wipes, up to a size that the user sets;
+then the longest unused go first. Everything here blocks for some milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from .kling.responses import OutputKind
+
+#: what half a download is called, beside the file that it becomes
+PART_MARK = ".part"
+#: seconds after which half a download of a process that has gone is rubbish
+ABANDONED_AFTER = 86400.0
+#: seconds in which a file that was just used is not removed: the node that got its path may still read it
+IN_USE = 3600.0
+
+
+def is_whole(path: Path, kind: OutputKind, size: int | None = None) -> bool:
+    """Return whether a file is there, as long as it should be, and opens as what it is.
+
+    ``size`` in bytes is what the journal says; None where nothing is known.
+    """
+    try:
+        found = path.stat().st_size
+    except OSError:
+        return False
+    return found > 0 and (size is None or found == size) and opens(path, kind)
+
+
+def opens(path: Path, kind: OutputKind) -> bool:
+    """Return whether the container of a file can be read; its pictures and sounds are not decoded."""
+    try:
+        if kind == "image":
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                picture.verify()
+            return True
+        import av
+
+        with av.open(str(path)) as container:
+            return len(container.streams) > 0
+    except Exception:  # noqa: BLE001 - whatever a library makes of a damaged file, it does not open
+        return False
+
+
+def mark_used(path: Path) -> None:
+    """Note that a file was handed out just now."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def make_room(folder: Path, most_bytes: float) -> list[str]:
+    """Remove the longest unused files until the rest fits into ``most_bytes``, and return their names.
+
+    A file used within the hour stays, whatever the size. Halves of downloads that nobody goes on with go too.
+    """
+    now, files, removed = time.time(), [], []
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):
+            if path.is_file():
+                stat = path.stat()
+                files.append((stat.st_mtime, stat.st_size, path))
+    for used_at, _size, path in files:
+        if PART_MARK in path.name and now - used_at > ABANDONED_AFTER:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    kept = sorted(entry for entry in files if PART_MARK not in entry[2].name)
+    size = sum(entry[1] for entry in kept)
+    for used_at, length, path in kept:
+        if size <= most_bytes or now - used_at < IN_USE:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            removed.append(path.name)
+            size -= length
+    return removed
