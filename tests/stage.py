@@ -22,7 +22,6 @@ from kling_takes.apis.context import Policy
 from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.studio import Studio

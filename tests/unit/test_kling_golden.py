@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling.models import ModelSpec
 from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
+from kling_takes.apis.kling.models import ModelSpec
 from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
