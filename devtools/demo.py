@@ -22,7 +22,7 @@ from .processes import Child, child_environment, free_port
 WORKFLOW = ROOT / "example_workflows" / "api" / "text_to_video.json"
 VIDEOS = DEV / "demo"
 #: It opens the simulator and nothing else, so it may stand here.
-PRACTICE_KEY = "api-key-kling-simulator"
+SIMULATOR_KEY = "api-key-kling-simulator"
 
 
 class Stopwatch:
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.live:
             with watch.step("Starting the simulator, a Kling on this machine"):
                 simulator, address = start_simulator(python)
-            settings = {"KLING_API_BASE": address, "KLING_API_KEY": PRACTICE_KEY}
+            settings = {"KLING_API_BASE": address, "KLING_API_KEY": SIMULATOR_KEY}
         args = ["--output-directory", str(VIDEOS)] if options.keep_open else []
         VIDEOS.mkdir(parents=True, exist_ok=True)
         server = ComfyUIProcess(python, comfyui, base, env=settings, args=args, log=log)

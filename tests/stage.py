@@ -18,6 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from kling_takes.apis.client import Timeouts
+from kling_takes.apis.context import Policy
 from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.model_file import load_table
@@ -106,7 +107,7 @@ class Stage:
     ) -> Studio:
         used = journal or self.journal()
         self.journals.append(used)
-        return Studio(
+        return Studio.open(
             settings or self.settings(),
             TABLE,
             used,
@@ -118,8 +119,7 @@ class Stage:
         self, studio: Studio, prompt: str = "a red kite over the sea", take: int = 0, **fields: Any
     ) -> Delivered:
         return await studio.take(
-            KlingText2VideoRequest(prompt=prompt, **fields),
-            take=take,
+            studio.plan(KlingText2VideoRequest(prompt=prompt, **fields), take),
             files=self.folder / "files",
             reporter=self.heard,
         )

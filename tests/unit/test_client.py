@@ -14,20 +14,19 @@ from pydantic import BaseModel
 
 from kling_takes.apis import errors
 from kling_takes.apis.client import (
-    ApiEndpoint,
     Connection,
-    HttpMethod,
-    Limits,
     PollingOperation,
     SynchronousOperation,
+    Timeouts,
     retry_after_of,
 )
 from kling_takes.apis.credentials import ApiKey
+from kling_takes.apis.kling.endpoint import ApiEndpoint, HttpMethod
 from kling_takes.apis.polling import Schedule
 from kling_takes.apis.transport.session import _sessions, open_session
 from kling_takes.tests.stage import BentClock
 
-LIMITS = Limits(connect=1.0, read=0.3, whole=1.0)
+TIMEOUTS = Timeouts(connect=1.0, read=0.3, whole=1.0)
 
 
 class Asked(BaseModel):
@@ -58,7 +57,7 @@ async def server(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def connection(url: str, canary: str = "k", clock: Any = None) -> Connection:
-    return Connection(url, ApiKey(canary), clock or BentClock(), LIMITS)
+    return Connection(url, ApiKey(canary), clock or BentClock(), TIMEOUTS)
 
 
 def post(url: str, canary: str = "k") -> SynchronousOperation[Asked, Answered]:

@@ -14,8 +14,8 @@ from kling_takes.apis import errors
 from kling_takes.apis.account import AccountSummary
 from kling_takes.apis.client import Connection, parse_json
 from kling_takes.apis.credentials import ApiKey
-from kling_takes.apis.kling.costs import ResourcePack
-from kling_takes.apis.kling.dialects import by_name
+from kling_takes.apis.kling.dialects import DIALECTS
+from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
 from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
@@ -75,8 +75,8 @@ async def test_the_task_of_another_id_is_not_taken_for_ours(dialect: str, answer
     async with server_of(answer) as url:
         api = TasksApi(Connection(url, ApiKey("key")))
         with pytest.raises(errors.NotFound):
-            await api.get(by_name(dialect), "text2video", "1")
-        assert (await api.get(by_name(dialect), "text2video", "2")).task_id == "2"
+            await api.get(DIALECTS[dialect], "text2video", "1")
+        assert (await api.get(DIALECTS[dialect], "text2video", "2")).task_id == "2"
 
 
 def test_a_deduction_below_zero_is_not_known() -> None:
@@ -115,4 +115,5 @@ async def test_two_gateways_with_the_same_task_id_have_two_videos(
         first = await one.take(one.studio(one.journal("one")))
         second = await two.take(two.studio(two.journal("two")))
         assert first.task_id == second.task_id
-        assert first.path != second.path
+        (one_file,), (other_file,) = first.files, second.files
+        assert one_file.path != other_file.path

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ from .base import Price, Product, price_of, without
 
 Mode = Literal["std", "pro", "4k"]
 Sound = Literal["on", "off"]
+MODES: tuple[str, ...] = get_args(Mode)
 
 #: The cheapest that Kling still offered when this was written.
 DEFAULT_MODEL = "kling-v2-5-turbo"
@@ -123,6 +124,8 @@ class VideoProduct(Product[V], Generic[V]):
         """Return what an entry of the model table lacks to be made with this product, or None."""
         if not spec.modes or not spec.durations:
             return f"{'durations' if spec.modes else 'modes'} is empty, and {self.name} needs one"
+        if unknown := [mode for mode in spec.modes if mode not in MODES]:
+            return f"modes has {unknown[0]}, and {self.name} knows {listed(MODES, 'and')} only"
         if lack := super().lack_of(spec):
             return lack
         needed = {"resolution", "duration"}
