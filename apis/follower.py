@@ -58,6 +58,24 @@ class Delivered:
         """The length of the first result that has one, in seconds as Kling says it."""
         return next((file.duration for file in self.files if file.duration), "")
 
+    @property
+    def receipt(self) -> str:
+        """What the take cost, or that nothing was paid, as the last line for its user."""
+        what = f"{_trimmed(self.duration)} s of video, task {self.task_id}."
+        if self.collected:
+            return f"Collected, nothing paid: {what}"
+        if self.deducted_units is None:
+            return f"Delivered: {what}"
+        return f"Delivered: {what} Kling deducted {self.deducted_units:g} units."
+
+
+def _trimmed(seconds: str) -> str:
+    """Return Kling's "5.000" as "5"; anything that is not a number as it is."""
+    try:
+        return f"{float(seconds):g}"
+    except ValueError:
+        return seconds or "?"
+
 
 @contextmanager
 def already_bought(task_id: str, external_task_id: str | None) -> Iterator[None]:

@@ -8,21 +8,18 @@ is said in ``host``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..apis.errors import InvalidInput, refuse
+from ..apis.errors import refuse
 from ..apis.kling.draft import Draft
-from ..apis.kling.models import DialectLimits, ModelTable
-from ..apis.kling.pictures import KlingImage
+from ..apis.kling.models import ModelTable
 from ..apis.kling.products import PRODUCTS
 from ..apis.kling.request import KlingRequest, shape_problems
 from . import host
-from .inputs import model_field_to_node_input
-from .model_table import model_table
+from .inputs import io_type_of, model_field_to_node_input, model_table
 from .validation import WidgetCheck, is_widget
 
 if TYPE_CHECKING:
@@ -79,11 +76,20 @@ class KlingNodeBase:
         raise NotImplementedError(f"{cls.__name__} declares no inputs")
 
     @classmethod
-    def field(cls, io_type: str, name: str, **overrides: Any) -> tuple[str | list[str], dict[str, Any]]:
-        """Return the input of one field of the request; what depends on models comes from their table."""
-        if io_type == "COMBO" and "options" not in overrides and name in _CHOICES:
-            overrides["options"] = _CHOICES[name](model_table(), cls.REQUEST.product, *cls.FEATURES)
-        return model_field_to_node_input(io_type, cls.REQUEST, name, **overrides)
+    def fields(cls, *names: str, **overrides: Any) -> dict[str, tuple[Any, ...]]:
+        """Return inputs made from fields of the request; what depends on models comes from their table.
+
+        ``overrides`` are options for one of the inputs, such as ``mode={"default": "pro"}``.
+        """
+        found, field_of = {}, cls.REQUEST.fields_by_widget()
+        for name in names:
+            field, options = field_of[name], dict(overrides.get(name, {}))
+            io_type = io_type_of(cls.REQUEST.model_fields[field])
+            if field in _CHOICES:
+                io_type = "COMBO"
+                options["options"] = _CHOICES[field](model_table(), cls.REQUEST.product, *cls.FEATURES)
+            found[name] = model_field_to_node_input(io_type, cls.REQUEST, field, **options)
+        return found
 
     @classmethod
     def declared(cls) -> dict[str, tuple[Any, ...]]:
@@ -130,30 +136,30 @@ class KlingNodeBase:
         ComfyUI's interrupt within a second of Cancel.
         """
         # What buys is loaded with the first take: ComfyUI's start does not wait for it.
-        from . import account_access, receipt
+        from . import account_access
 
         async def work() -> tuple[Any, ...]:
-            with host.NodeReporter(unique_id) as reporter:
-                account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
-                reporter.prefix = account.prefix
-                reporter.say("Getting ready")
-                plan = await self._plan(account.studio, inputs, take)
+            hidden = auth_token, comfy_api_key
+            async with account_access.at_work(unique_id, *hidden) as (studio, reporter):
+                plan = await self._plan(studio, inputs, take)
                 for note in plan.notes:
                     reporter.note(note)
-                delivered = await account.studio.take(
+                delivered = await studio.take(
                     plan,
                     files=host.temp_dir(),
                     reporter=reporter,
                     prompt_id=reporter.prompt_id,
                     node_id=reporter.node_id,
                 )
-                reporter.say(receipt.closing_text(delivered))
+                reporter.say(delivered.receipt)
                 return self.results(delivered)
 
         return await host.until_interrupted(work())
 
     async def _plan(self, studio: Studio, inputs: Mapping[str, Any], take: int) -> Plan:
         """Return the checked plan, with the pictures packed as this model takes them."""
+        from ..apis.media import packed
+
         fields = self.REQUEST.fields_by_widget()
         values: dict[str, Any] = {}
         pictures: dict[str, Any] = {}
@@ -163,20 +169,10 @@ class KlingNodeBase:
                 (pictures if entry[0] == "IMAGE" else values)[fields[name]] = value
         route = studio.route(self.REQUEST, values)
         for field, frame in pictures.items():
-            values[field] = await encoded(self.REQUEST.widget_of(field), frame, route.limits)
+            values[field] = await packed(self.REQUEST.widget_of(field), frame.cpu().numpy(), route.limits)
         try:
             request = self.REQUEST(**values)
         except ValidationError as error:
             refuse(shape_problems(error, self.REQUEST))
             raise
         return studio.plan(request, take, route)
-
-
-async def encoded(widget: str, frame: Any, limits: DialectLimits) -> KlingImage:
-    """Return an IMAGE packed off the event loop; raises InvalidInput naming the input that has to change."""
-    from ..apis.media import encode_image
-
-    try:
-        return await asyncio.to_thread(encode_image, frame.cpu().numpy(), limits=limits)
-    except ValueError as error:
-        raise InvalidInput(f"{widget}: {error}", widget=widget) from error

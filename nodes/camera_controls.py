@@ -10,15 +10,8 @@ from .base import CATEGORY
 from .inputs import model_field_to_node_input
 from .validation import WidgetCheck
 
-#: the widgets of the source page's node, and the axis each one sets
-AXIS_OF_WIDGET = {
-    "horizontal_movement": "horizontal",
-    "vertical_movement": "vertical",
-    "pan": "pan",
-    "tilt": "tilt",
-    "roll": "roll",
-    "zoom": "zoom",
-}
+#: the widgets of the six movements, and the axis each one sets
+AXIS_OF_WIDGET = KlingCameraConfig.fields_by_widget()
 
 
 class KlingCameraControls:
@@ -81,5 +74,5 @@ def problem_of_move(kind: str, movements: dict[str, float]) -> str | None:
     if kind not in types:
         return f"camera_control_type: there is no move {kind!r}. Choose one of {', '.join(types)}."
     axes = {AXIS_OF_WIDGET[widget]: value for widget, value in movements.items()}
-    widgets = {axis: widget for widget, axis in AXIS_OF_WIDGET.items()}
+    widgets = {axis: KlingCameraConfig.widget_of(axis) for axis in AXIS_OF_WIDGET.values()}
     return " ".join(problem.text for problem in check_camera(kind, axes, widgets)) or None

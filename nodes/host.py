@@ -14,6 +14,8 @@ from typing import Any, ClassVar, TypeVar
 
 from aiohttp import web
 
+from ..apis.board import Board, Line, Stage
+
 T = TypeVar("T")
 
 #: seconds between two looks at ComfyUI's interrupt flag; Cancel is to be answered within one second
@@ -24,8 +26,8 @@ CANCEL_GRACE = 0.5
 USER_FOLDER = "kling_takes"
 #: steps of a node's progress bar
 PROGRESS_STEPS = 100
-#: how full the bar gets before the video is there: an estimate must not look like an end
-PROGRESS_BEFORE_END = 0.95
+#: seconds between two texts about a list
+TEXT_EVERY = 1.0
 
 
 def user_dir() -> Path:
@@ -155,61 +157,56 @@ def send_progress(fraction: float, node_id: str | None) -> None:
 
 
 class NodeReporter:
-    """Shows on the node what its take is doing: a line of text and the bar.
+    """Shows on the node what its take is doing: a text and the bar.
 
-    ``prefix`` stands before every line; it says where no money is real. ``notes`` are sentences below the
-    line. A node fed with a list runs all items at once under one node id, so their lines are kept together
-    in ``lines`` and shown below each other.
+    ``prefix`` stands before every line; it says where no money is real. Of a list the browser gets one text a
+    second, however many items it has.
     """
 
-    lines: ClassVar[dict[tuple[str | None, str | None], dict[int, tuple[str, float]]]] = {}
+    boards: ClassVar[dict[tuple[str | None, str | None], Board]] = {}
 
     def __init__(self, node_id: str | None) -> None:
         """Begin; it belongs to the node that runs now, and ``node_id`` is what that node calls itself."""
         self.prompt_id, executed, self.index = executing()
         self.node_id = node_id or executed
-        self.notes: list[str] = []
+        self.board = self.boards.setdefault((self.prompt_id, self.node_id), Board())
+        self.line = self.board.lines[self.index] = Line()
         self.prefix = ""
 
     def __enter__(self) -> NodeReporter:
-        """Take a line among the node's."""
-        self._lines()[self.index] = ("", 0.0)
+        """Belong to the block."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave the last line readable until all items of the node are done."""
-        lines = self._lines()
-        text, _fraction = lines.get(self.index, ("", 0.0))
-        lines[self.index] = (text, 1.0)
-        if all(fraction >= 1.0 for _text, fraction in lines.values()):
-            self.lines.pop((self.prompt_id, self.node_id), None)
+        self.line.stage, self.line.fraction = Stage.FAILED if kind else Stage.DONE, 1.0
+        if self.board.over:
+            self._show()
+            self.boards.pop((self.prompt_id, self.node_id), None)
 
     def note(self, text: str) -> None:
         """Keep a sentence below the changing line, such as the price."""
-        if text and text not in self.notes:
-            self.notes.append(text)
+        self.board.note(self.index, text)
 
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
         """Show what happens now; ``elapsed`` and ``expected`` in seconds."""
-        fraction = 0.0
-        if expected and expected > 0:
-            fraction = min(elapsed / expected, 1.0) * PROGRESS_BEFORE_END
-        line = f"{text} · {elapsed:.0f} s" + (f" of about {expected:.0f} s" if expected else "")
-        self._show("\n".join([line, *self.notes]), fraction)
+        self.line.state(text, elapsed, expected)
+        self.show()
 
     def say(self, text: str) -> None:
         """Show a line that takes no time: the bar stays where it is."""
-        self._show("\n".join([text, *self.notes]), self._lines().get(self.index, ("", 0.0))[1])
+        self.line.text = text
+        self.show()
 
-    def _lines(self) -> dict[int, tuple[str, float]]:
-        return self.lines.setdefault((self.prompt_id, self.node_id), {})
+    def show(self) -> None:
+        """Show the board now, or within a second where it has many items."""
+        if len(self.board.lines) == 1:
+            self._show()
+        elif not self.board.is_due:
+            self.board.is_due = True
+            asyncio.get_running_loop().call_later(TEXT_EVERY, self._show)
 
-    def _show(self, text: str, fraction: float) -> None:
-        text = text if text.startswith(self.prefix) else self.prefix + text
-        lines = self._lines()
-        lines[self.index] = (text, fraction)
-        shown = [line for _, (line, _fraction) in sorted(lines.items()) if line]
-        if len(lines) > 1:
-            shown = [line.split("\n")[0] for line in shown]  # one line each, or a long list has no room
-        send_text("\n".join(shown), self.node_id)
-        send_progress(sum(part for _, part in lines.values()) / len(lines), self.node_id)
+    def _show(self) -> None:
+        self.board.is_due = False
+        send_text(self.board.text(self.prefix), self.node_id)
+        send_progress(self.board.fraction, self.node_id)

@@ -11,7 +11,7 @@ from ..apis.kling.models import ModelTable
 from ..apis.kling.products import PRODUCTS
 from . import NODE_CLASS_MAPPINGS, host
 from .base import KlingNodeBase
-from .model_table import model_table
+from .inputs import model_table
 
 PRICE_PATH = "/kling_takes/price"
 WIDGETS_PATH = "/kling_takes/priced_by"

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from ..apis.errors import InvalidInput
 from . import host
 from .base import CATEGORY
-from .inputs import model_field_to_node_input
 from .validation import WidgetCheck
 
+PROMPTS_TIP = (
+    "One prompt a line. Each line becomes a video of its own, and is paid for. Empty lines are skipped."
+)
 EMPTY = "The list of prompts is empty. Write at least one line into prompts."
-
-
-class Prompts(BaseModel):
-    """A list of prompts as an artist writes it."""
-
-    prompts: str = Field(
-        default="",
-        title="Prompts",
-        description="One prompt a line. Each line becomes a video of its own, and is paid for. Empty lines "
-        "are skipped.",
-        json_schema_extra={"multiline": True},
-    )
 
 
 class KlingTakesPromptList:
@@ -46,7 +34,7 @@ class KlingTakesPromptList:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the lines."""
         return {
-            "required": {"prompts": model_field_to_node_input("STRING", Prompts, "prompts")},
+            "required": {"prompts": ("STRING", {"default": "", "multiline": True, "tooltip": PROMPTS_TIP})},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
 

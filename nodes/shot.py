@@ -8,8 +8,7 @@ from ..apis.errors import InvalidInput, refuse
 from ..apis.kling.shots import KlingShot, check_shot, total_seconds
 from . import host
 from .base import CATEGORY
-from .inputs import model_field_to_node_input
-from .model_table import model_table
+from .inputs import model_field_to_node_input, model_table
 from .validation import WidgetCheck
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from .phrasing import listed
 from .problem import Problem
-from .schema import Exact, Part
+from .schema import Exact, Named, Part
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 
@@ -43,22 +43,28 @@ _PRESETS = {
 _ENDS_A_SENTENCE = ".!?…。！？"
 
 
-def _axis(title: str, description: str) -> Any:
+def _axis(title: str, description: str, **extra: Any) -> Any:
     return Field(
         default=0.0,
         ge=-10.0,
         le=10.0,
         title=title,
         description=description + " Use one of the six and leave the others at 0.",
-        json_schema_extra={"step": 0.25, "slider": True},
+        json_schema_extra={"step": 0.25, "slider": True, **extra},
     )
 
 
-class KlingCameraConfig(Exact):
+class KlingCameraConfig(Exact, Named):
     """How far a simple camera move goes along each axis, -10..10; exactly one is not 0."""
 
-    horizontal: float = _axis("Horizontal", "Slides the camera sideways: below 0 to the left, above 0 right.")
-    vertical: float = _axis("Vertical", "Lifts or lowers the camera: below 0 down, above 0 up.")
+    horizontal: float = _axis(
+        "Horizontal",
+        "Slides the camera sideways: below 0 to the left, above 0 right.",
+        widget="horizontal_movement",
+    )
+    vertical: float = _axis(
+        "Vertical", "Lifts or lowers the camera: below 0 down, above 0 up.", widget="vertical_movement"
+    )
     pan: float = _axis(
         "Pan",
         "Turns the camera where it stands, like shaking the head: below 0 to the left, above 0 to the right. "

@@ -19,9 +19,9 @@ from kling_takes.apis import errors, slots
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
-from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.order import Order
+from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
 from kling_takes.tests.faults.processes import Process, Run, working_for
 from kling_takes.tests.faults.rig import Rig

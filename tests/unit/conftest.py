@@ -60,7 +60,7 @@ def artist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Artist]:
     put_up(tmp_path, monkeypatch, artist)
     yield artist
     journal.close_journals()
-    host.NodeReporter.lines.clear()
+    host.NodeReporter.boards.clear()
 
 
 @pytest.fixture

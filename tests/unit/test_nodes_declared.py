@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from kling_takes import nodes
-from kling_takes.nodes.aliases import KlingImage2VideoNode as OldImageToVideo
+from kling_takes.nodes.aliases import OLD_NODES
 from kling_takes.nodes.base import KlingNodeBase
 from kling_takes.tests.paper_comfyui import WORDS, Artist, axes
 
@@ -114,7 +114,7 @@ def test_old_ids_are_deprecated_and_rename_nothing() -> None:
 
 
 def test_an_old_image_node_keeps_its_widgets_in_their_places(artist: Artist) -> None:
-    required = list(OldImageToVideo.INPUT_TYPES()["required"])
+    required = list(OLD_NODES["KlingImage2VideoNode"].INPUT_TYPES()["required"])
     assert required == [
         "start_frame",
         "prompt",

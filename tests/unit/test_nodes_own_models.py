@@ -10,7 +10,7 @@ import pytest
 from kling_takes import nodes
 from kling_takes.apis import errors
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.nodes import host, model_table
+from kling_takes.nodes import host, inputs
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, picture
 
 
@@ -97,7 +97,7 @@ async def test_a_model_of_the_new_standard_says_that_a_key_pair_can_not_reach_it
 
 
 def test_the_model_table_is_read_once_while_nothing_changes(artist: Artist) -> None:
-    assert model_table.model_table() is model_table.model_table()
+    assert inputs.model_table() is inputs.model_table()
 
 
 def test_living_models_are_offered_before_retired_ones(artist: Artist) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from kling_takes import nodes
 from kling_takes.apis.kling.model_file import load_table
+from kling_takes.apis.kling.products.image_to_video import FRAME_RULES
 from kling_takes.devtools import papers, tables
 from kling_takes.nodes import host
-from kling_takes.nodes.image_to_video import FRAME_RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))

@@ -12,8 +12,8 @@ import pytest
 from kling_takes import nodes
 from kling_takes.apis import errors, journal
 from kling_takes.nodes import host
-from kling_takes.nodes import simulator as built_in
-from kling_takes.nodes.aliases import KlingImage2VideoNode as OldImageToVideo
+from kling_takes.nodes.aliases import OLD_NODES
+from kling_takes.simulator import in_process as built_in
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, Interrupted, axes, picture
 
 
@@ -155,6 +155,6 @@ async def test_the_account_is_told_as_text_and_as_json(artist: Artist, kling: An
 
 
 async def test_an_old_image_node_runs_and_does_not_send_the_shape(artist: Artist, kling: Any) -> None:
-    await OldImageToVideo().api_call(start_frame=picture(), **WORDS)
+    await OLD_NODES["KlingImage2VideoNode"]().api_call(start_frame=picture(), **WORDS)
     (task,) = kling.state.tasks.values()
     assert "aspect_ratio" not in task.body
