@@ -164,8 +164,8 @@ class AnyKling:
         self.expired: set[str] = set()
         self.refused: set[str] = set()
         self.hanging: set[str] = set()
-        #: how many results a task still names; None for all
-        self.named: int | None = None
+        #: files that only the first answer names
+        self.unnamed: set[str] = set()
         self._queries = 0
 
     @property
@@ -208,8 +208,8 @@ class AnyKling:
 
     def _links(self, request: web.Request, made: Made) -> list[str]:
         self._queries += 1
-        links = [f"http://{request.host}/files/{name}?v={self._queries}" for name in made.files]
-        return links[: self.named]
+        named = [name for name in made.files if self._queries == 1 or name not in self.unnamed]
+        return [f"http://{request.host}/files/{name}?v={self._queries}" for name in named]
 
     async def _legacy_query(self, request: web.Request) -> web.Response:
         self._note(request)

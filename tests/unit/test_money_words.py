@@ -118,3 +118,17 @@ async def test_a_record_damaged_while_kling_works_does_not_say_that_nothing_was_
         assert "is bought already" in str(caught.value)
         assert (await s.take(studio)).collected
         assert only_row(journal).state == "delivered"
+
+
+async def test_a_fresh_link_that_can_not_be_had_just_now_is_no_loss_and_the_error_says_so(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, faults=[Fault("download", "expired_link")]) as s:
+        fault = Fault("query", "error_500_before")
+        s.heard = Trigger("Downloading", lambda: s.state.faults.append(fault))
+        error = await refused(s, errors.OutcomeUnknown)
+        assert s.committed[0].id in str(error)
+        assert "queue the same take again to collect it" in str(error)
+        assert not claims(error)
+        assert (await s.take(s.studio())).collected
+        assert s.state.creates_received == 1

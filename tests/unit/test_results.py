@@ -17,7 +17,7 @@ from kling_takes.apis.kling.products import PRODUCTS
 from kling_takes.apis.kling.request import KlingRequest
 from kling_takes.tests.builders import only_row
 from kling_takes.tests.cancelling import until
-from kling_takes.tests.stage import Stage, serving, stage
+from kling_takes.tests.stage import Stage, Trigger, serving, stage
 from kling_takes.tests.throwaway import (
     MP3,
     AnyKling,
@@ -191,3 +191,34 @@ async def test_the_task_of_something_else_is_collected_whatever_its_kind_and_not
     assert [file.path.suffix for file in got.files] == suffixes
     assert got.collected
     assert shop.kling.creates == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_where_kling_names_fewer_pictures_than_before_none_is_taken_for_another(
+    shop: Shop, dialect: str
+) -> None:
+    shop.kling.expired, shop.kling.unnamed = {"2.png"}, {"1.png"}
+    with pytest.raises(errors.TaskGone, match="no longer gives a link"):
+        await shop.run(PICTURES, dialect)
+    assert shop.names == ["800.png"]
+
+
+async def test_where_a_later_run_is_told_of_fewer_pictures_the_take_is_not_complete(shop: Shop) -> None:
+    shop.kling.refused = {"2.png"}
+    with pytest.raises(errors.DownloadFailed):
+        await shop.run()
+    shop.kling.refused, shop.kling.unnamed = set(), {"1.png"}
+    with pytest.raises(errors.TaskGone, match="no longer gives a link"):
+        await shop.run()
+    row = only_row(shop.journal)
+    assert (row.state, len(row.outputs)) == ("succeeded", 3)
+    assert shop.names == ["800.png"]
+
+
+async def test_a_task_that_kling_forgets_before_its_link_is_renewed_is_gone(shop: Shop) -> None:
+    shop.kling.expired = {"2.png"}
+    shop.place.heard = Trigger("Downloading 2 of 3", shop.kling.tasks.clear)
+    with pytest.raises(errors.TaskGone, match="does not know the task") as caught:
+        await shop.run()
+    assert caught.value.task_id == "800"
+    assert shop.kling.creates == 1
