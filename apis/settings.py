@@ -41,7 +41,7 @@ OWN_HOSTS: dict[str, Region] = {
     "api.klingai.com": "global",
 }
 PROXY_PATH = "/proxy/kling"  #: in front of Kling's paths at Comfy.org (ComfyUI 0.27.0)
-PRACTICE_KEY = "api-key-kling-simulator"  #: opens the simulator and nothing else
+SIMULATOR_KEY = "api-key-kling-simulator"  #: opens the simulator and nothing else
 MAX_WAIT_MINUTES = 60.0  #: minutes; Kling's slowest videos took 25, and a queue in front of them as long
 
 _NOTHING_PAID = "Nothing was sent and nothing was paid."
@@ -92,7 +92,7 @@ def load_settings(
                 "KLING_BACKEND is set to simulator, and the simulator is not running. "
                 f"{_NOTHING_PAID} Restart ComfyUI, or remove KLING_BACKEND."
             )
-        credential = ApiKey(PRACTICE_KEY)
+        credential = ApiKey(SIMULATOR_KEY)
         chosen = ("simulator", "global", checked_url(simulator_url, "The simulator's address"))
     elif (own := kling_credential(environ, file, user_dir)) is not None:
         credential = own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import aliases
 from .account import KlingTakesAccount
 from .camera_controls import KlingCameraControls
@@ -11,7 +13,7 @@ from .recover import KlingTakesRecover
 from .shot import KlingTakesShot
 from .text_to_video import KlingCameraControlT2VNode, KlingTextToVideoNode
 
-NODE_CLASS_MAPPINGS = {
+NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
     "KlingTakesTextToVideo": KlingTextToVideoNode,
     "KlingTakesImageToVideo": KlingImage2VideoNode,
     "KlingTakesStartEndFrameToVideo": KlingStartEndFrameNode,

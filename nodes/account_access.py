@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..apis.kling.models import ModelTable
 from ..apis.settings import load_settings
 from ..apis.studio import Studio
-from . import host, practice
+from . import host, simulator
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ async def open_account(table: ModelTable, comfy_token: str | None, comfy_api_key
     Raises ConfigurationError or CredentialsError with the variable or file to change.
     """
     simulator_url = None
-    if practice.wanted(os.environ):
-        simulator_url = await asyncio.to_thread(practice.simulator_url)
+    if simulator.wanted(os.environ):
+        simulator_url = await asyncio.to_thread(simulator.url)
     settings = load_settings(
         os.environ,
         host.user_dir(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import camera_controls, image_to_video, text_to_video
+from .base import KlingNodeBase
 
 
 class KlingTextToVideoNode(text_to_video.KlingTextToVideoNode):
@@ -32,7 +33,7 @@ class KlingCameraControlT2VNode(text_to_video.KlingCameraControlT2VNode):
     DEPRECATED = True
 
 
-class _WithAspectRatio:
+class _WithAspectRatio(KlingNodeBase):
     """Keeps the widget ``aspect_ratio`` of old graphs in its place; Kling does not use it with a picture.
 
     A graph stores widget values by position, so without it every value behind it would slip.
@@ -44,7 +45,7 @@ class _WithAspectRatio:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the inputs of the node, with the old widget behind ``AFTER``."""
-        inputs: dict[str, Any] = super().INPUT_TYPES()  # type: ignore[misc] - the node class comes second
+        inputs = super().INPUT_TYPES()
         required: dict[str, Any] = {}
         for name, entry in inputs["required"].items():
             required[name] = entry

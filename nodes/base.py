@@ -154,7 +154,9 @@ class KlingNodeBase:
 
     async def _plan(self, studio: Studio, inputs: Mapping[str, Any], take: int) -> Plan:
         """Return the checked plan, with the pictures packed as this model takes them."""
-        fields, values, pictures = self.REQUEST.fields_by_widget(), {}, {}
+        fields = self.REQUEST.fields_by_widget()
+        values: dict[str, Any] = {}
+        pictures: dict[str, Any] = {}
         for name, entry in self.declared().items():
             value = inputs.get(name, entry[1].get("default"))
             if value is not None:

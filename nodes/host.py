@@ -29,14 +29,14 @@ PROGRESS_BEFORE_END = 0.95
 
 
 def user_dir() -> Path:
-    """The folder for journal, credentials and the user's own models; never served over HTTP."""
+    """Return the folder for journal, credentials and the user's own models; never served over HTTP."""
     import folder_paths
 
     return Path(folder_paths.get_system_user_directory(USER_FOLDER))
 
 
 def temp_dir() -> Path:
-    """The folder for downloaded videos, made if absent; ComfyUI wipes it at start and at exit."""
+    """Return the folder for downloaded videos, made if absent; ComfyUI wipes it at start and at exit."""
     import folder_paths
 
     folder = Path(folder_paths.get_temp_directory()) / USER_FOLDER
@@ -45,14 +45,14 @@ def temp_dir() -> Path:
 
 
 def comfy_api_base() -> str:
-    """The address of the Comfy.org API that this ComfyUI was started with."""
+    """Return the address of the Comfy.org API that this ComfyUI was started with."""
     from comfy.cli_args import args
 
     return str(getattr(args, "comfy_api_base", None) or "https://api.comfy.org")
 
 
 def executing() -> tuple[str | None, str | None, int]:
-    """Prompt id, node id and list index of the node that runs now."""
+    """Return prompt id, node id and list index of the node that runs now."""
     from comfy_execution.utils import get_executing_context
 
     context = get_executing_context()
@@ -62,21 +62,21 @@ def executing() -> tuple[str | None, str | None, int]:
 
 
 def video_from_file(path: Path) -> Any:
-    """A VIDEO that reads the file when it is needed; the file is not loaded here."""
+    """Return a VIDEO that reads the file when it is needed; the file is not loaded here."""
     from comfy_api.latest import InputImpl
 
     return InputImpl.VideoFromFile(str(path))
 
 
 def interrupted() -> bool:
-    """Whether the user pressed Cancel; the flag stays up for the other nodes."""
+    """Return whether the user pressed Cancel; the flag stays up for the other nodes."""
     from comfy.model_management import processing_interrupted
 
     return bool(processing_interrupted())
 
 
 def interrupt_exception() -> Exception:
-    """What to raise for a clean "interrupted"."""
+    """Return what to raise for a clean "interrupted"."""
     from comfy.model_management import InterruptProcessingException
 
     error: Exception = InterruptProcessingException()
@@ -116,13 +116,13 @@ async def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _look_at_outcome(task: asyncio.Future[Any]) -> None:
-    """Take note of an abandoned task's error; asyncio would print it as never retrieved."""
+    """Look at an abandoned task's error; asyncio would print it as never retrieved."""
     if not task.cancelled():
         task.exception()
 
 
 def add_route(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
-    """Let ComfyUI's server answer GET requests for ``path``; does nothing where no server runs."""
+    """Let ComfyUI's server answer GET requests for ``path``; do nothing where no server runs."""
     server = sys.modules.get("server")
     instance = getattr(getattr(server, "PromptServer", None), "instance", None)
     if instance is not None:
@@ -138,7 +138,7 @@ def send_text(text: str, node_id: str | None) -> None:
 
 
 def send_progress(fraction: float, node_id: str | None) -> None:
-    """Move a node's progress bar; does nothing while an interrupt waits to be noticed.
+    """Move a node's progress bar; do nothing while an interrupt waits to be noticed.
 
     ComfyUI's own hook clears the interrupt flag and raises. The flag has to stay for all nodes of the graph,
     so it is put up again.
@@ -165,7 +165,7 @@ class NodeReporter:
     lines: ClassVar[dict[tuple[str | None, str | None], dict[int, tuple[str, float]]]] = {}
 
     def __init__(self, node_id: str | None) -> None:
-        """Belongs to the node that runs now; ``node_id`` is its own word for itself."""
+        """Begin; it belongs to the node that runs now, and ``node_id`` is what that node calls itself."""
         self.prompt_id, executed, self.index = executing()
         self.node_id = node_id or executed
         self.notes: list[str] = []

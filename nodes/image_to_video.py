@@ -84,8 +84,8 @@ class KlingStartEndFrameNode(KlingVideoNodeBase):
     """Makes a video that goes from one picture to another."""
 
     DESCRIPTION = (
-        "Finds the way between two pictures: the video starts from the first and ends in the second. Some "
-        "models do this in mode pro only, and never with sound; the node says so before anything is paid."
+        "Finds the way between two pictures: the video starts from the first and ends in the second. Where a "
+        "model does this in some modes only, or only without sound, the node says so before anything is paid."
     )
     REQUEST = KlingImage2VideoRequest
     FEATURES = ("end_frame",)

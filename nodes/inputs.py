@@ -21,7 +21,7 @@ PASSED_ON = ("default", "min", "max", "multiline", "step", "round", "placeholder
 def model_field_to_node_input(
     io_type: str, model: type[BaseModel], field: str, **overrides: Any
 ) -> tuple[str | list[str], dict[str, Any]]:
-    """Make the ``INPUT_TYPES`` entry of one field.
+    """Return the ``INPUT_TYPES`` entry of one field.
 
     ``io_type`` is ComfyUI's name: STRING, INT, FLOAT, BOOLEAN, COMBO or the type of a link. Default, range,
     step, choices, multiline and tooltip come from the field; ``overrides`` win over them, and an override
@@ -35,7 +35,7 @@ def model_field_to_node_input(
     for name, value in _limits(info).items():
         if io_type in ("INT", "FLOAT"):
             options[name] = value
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    extra: dict[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     options.update({key: extra[key] for key in PASSED_ON if key in extra})
     if extra.get("slider"):
         options["display"] = "slider"
@@ -52,7 +52,7 @@ def model_field_to_node_input(
 
 
 def _limits(info: FieldInfo) -> dict[str, Any]:
-    """The numeric limits of a field under ComfyUI's names: min, max, step."""
+    """Return the numeric limits of a field under ComfyUI's names: min, max, step."""
     limits: dict[str, Any] = {}
     for rule in info.metadata:
         for theirs, ours in (("ge", "min"), ("le", "max"), ("multiple_of", "step")):
@@ -63,7 +63,7 @@ def _limits(info: FieldInfo) -> dict[str, Any]:
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The values an annotation allows, in the order they are written; none when it is open."""
+    """Return the values an annotation allows, in the order they are written; none when it is open."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return [str(member.value) for member in annotation]
     origin = get_origin(annotation)

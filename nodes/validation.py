@@ -48,7 +48,7 @@ class WidgetCheck:
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         parameters = [inspect.Parameter(name, kind, default=ABSENT) for name in node.judged_inputs()]
-        validate.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] - read by inspect
+        validate.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # for inspect
         return validate
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from .server import SimulatorServer
-from .state import PRACTICE_ACCESS_KEY, PRACTICE_KEY, PRACTICE_SECRET_KEY, State
+from .state import SIMULATOR_ACCESS_KEY, SIMULATOR_KEY, SIMULATOR_SECRET_KEY, State
 
 DEFAULT_PORT = 8199
 
@@ -18,7 +18,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Return the options of the command."""
     parser = argparse.ArgumentParser(
         prog="dev.py simulator",
-        description="A Kling on this machine: the same paths and rules as the real one, real MP4s, no bill.",
+        description="A Kling on this machine: the same paths and rules as the real one, real files, no bill.",
         epilog="A prompt with [fail] makes a task that fails by moderation; [refuse] is refused at once.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -74,10 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Simulated Kling on {server.url} - nothing here costs money. Ctrl-C ends it.")
         print("Start ComfyUI with these two variables to use it:")
         print(f"  KLING_API_BASE={server.url}")
-        print(f"  KLING_API_KEY={PRACTICE_KEY}")
+        print(f"  KLING_API_KEY={SIMULATOR_KEY}")
         print("or, with a key pair instead of the API key:")
-        print(f"  KLING_ACCESS_KEY={PRACTICE_ACCESS_KEY}")
-        print(f"  KLING_SECRET_KEY={PRACTICE_SECRET_KEY}")
+        print(f"  KLING_ACCESS_KEY={SIMULATOR_ACCESS_KEY}")
+        print(f"  KLING_SECRET_KEY={SIMULATOR_SECRET_KEY}")
         sys.stdout.flush()
         while not stop.wait(0.5):
             pass

@@ -1,4 +1,4 @@
-"""What is written on a practice video: the prompt, what was asked for, the time, and that it is simulated.
+"""What is written on a simulated result: the prompt, what was asked for, the time, and that it is simulated.
 
 The writing is laid on the encoded planes (Y, U, V) in full size, so it stays sharp while the scene below it
 is enlarged, and only the pixels under the writing are touched.
@@ -17,6 +17,8 @@ INK = (255, 255, 255)
 SOFT = (205, 210, 220)
 ACCENT = (255, 186, 73)
 PANEL = (10, 12, 18, 150)
+UNIT = 720  # pixels of the short side for which the sizes below are given
+CLOCK = 67  # from the panel's lower edge up to the clock
 MAX_LINES = 4
 LINE_CHARACTERS = 300  # more than any line can hold: the rest of a text need not be measured
 #: Fonts of the usual systems that know more scripts than Pillow's own; used only for texts that need them.
@@ -29,6 +31,7 @@ _WIDE_FONTS = (
     "DejaVuSans.ttf",
 )
 
+Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -91,6 +94,19 @@ def _blend(
     area[...] = (area * cover[:height, :width] + ink[:height, :width]) >> 8
 
 
+@dataclass(frozen=True)
+class Writing:
+    """Some writing as an RGBA picture, and its place on the frame."""
+
+    picture: Image.Image
+    x: int
+    y: int
+
+    def stamp(self) -> Stamp:
+        """Return the writing ready to be laid on YUV planes."""
+        return Stamp.of(self.picture, self.x, self.y)
+
+
 class Caption:
     """All the writing of one shot, for frames of `size` (width, height)."""
 
@@ -99,12 +115,14 @@ class Caption:
     ) -> None:
         self._size = size
         self._seconds = seconds
-        self._unit = min(size) / 720
-        self._pad = _even(26 * self._unit)
-        self._small = font(round(21 * self._unit), " ".join(facts))
-        self._still = [self._panel(text, facts), self._badge()]
+        self._unit = min(size) / UNIT
+        self._pad = _pad(size)
+        self._small = _small(size, facts)
+        below = panel(size, text, facts)
+        self._bottom = below.y + below.picture.height
+        self._still = [below.stamp(), badge(size).stamp()]
         if heading:
-            self._still.append(self._heading(heading))
+            self._still.append(_heading(size, heading).stamp())
 
     def lay(self, planes: Planes, at: float) -> None:
         """Write on one frame; `at` is its second within the video."""
@@ -113,37 +131,13 @@ class Caption:
         self._bar(min(at / self._seconds, 1.0)).lay(planes)
         self._clock(at).lay(planes)
 
-    def _panel(self, text: str, facts: list[str]) -> Stamp:
-        width = _even(self._size[0] - 2 * self._pad)
-        inside = width - 2 * self._pad
-        big = font(round(33 * self._unit), text)
-        lines = wrapped(text, big, inside, MAX_LINES)
-        notes = wrapped("  ·  ".join(facts), self._small, inside - 190 * self._unit, 3)
-        step, small_step = round(43 * self._unit), round(29 * self._unit)
-        height = _even(self._pad * 0.75 + step * len(lines) + small_step * len(notes) + 44 * self._unit)
-        picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(picture)
-        draw.rounded_rectangle((0, 0, width - 1, height - 1), round(18 * self._unit), fill=PANEL)
-        y = self._pad * 0.75
-        for line in lines:
-            draw.text((self._pad, y), line, INK, font=big)
-            y += step
-        y += 6 * self._unit
-        for line in notes:
-            draw.text((self._pad, y), line, SOFT, font=self._small)
-            y += small_step
-        top = self._size[1] - height - self._pad
-        self._bar_place = (self._pad * 2, top + height - _even(24 * self._unit))
-        self._clock_place = (self._size[0] - 2 * self._pad, top + round(y) - small_step)
-        return Stamp.of(picture, self._pad, top)
-
     def _bar(self, share: float) -> Stamp:
         width = _even(self._size[0] - 4 * self._pad)
         height = max(4, _even(8 * self._unit))
         picture = Image.new("RGBA", (width, height), (255, 255, 255, 60))
         full = max(height, round(width * share))
         ImageDraw.Draw(picture).rectangle((0, 0, full, height), fill=(*ACCENT, 255))
-        return Stamp.of(picture, *self._bar_place)
+        return Stamp.of(picture, self._pad * 2, self._bottom - _even(24 * self._unit))
 
     def _clock(self, at: float) -> Stamp:
         text = (
@@ -153,34 +147,71 @@ class Caption:
         height = _even(30 * self._unit)
         picture = Image.new("RGBA", (width, height), (*SOFT, 0))
         ImageDraw.Draw(picture).text((width, 0), text, SOFT, font=self._small, anchor="ra")
-        return Stamp.of(picture, self._clock_place[0] - width, self._clock_place[1])
-
-    def _badge(self) -> Stamp:
-        face = font(round(24 * self._unit), "")
-        text = "SIMULATED"
-        width = _even(face.getlength(text) + 62 * self._unit)
-        height = _even(44 * self._unit)
-        picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(picture)
-        draw.rounded_rectangle((0, 0, width - 1, height - 1), height // 2, fill=(*ACCENT, 235))
-        middle, radius = height / 2, 7 * self._unit
-        left = 20 * self._unit
-        draw.ellipse((left, middle - radius, left + 2 * radius, middle + radius), fill=(60, 34, 0, 255))
-        draw.text((44 * self._unit, middle), text, (45, 26, 0), font=face, anchor="lm")
-        return Stamp.of(picture, self._size[0] - width - self._pad, self._pad)
-
-    def _heading(self, heading: str) -> Stamp:
-        face = font(round(30 * self._unit), heading)
-        width = _even(face.getlength(heading) + 44 * self._unit)
-        height = _even(54 * self._unit)
-        picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(picture)
-        draw.rounded_rectangle((0, 0, width - 1, height - 1), round(14 * self._unit), fill=PANEL)
-        draw.text((22 * self._unit, height / 2), heading, INK, font=face, anchor="lm")
-        return Stamp.of(picture, self._pad, self._pad)
+        right = self._size[0] - 2 * self._pad
+        return Stamp.of(picture, right - width, self._bottom - round(CLOCK * self._unit))
 
 
-def font(size: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def panel(size: tuple[int, int], text: str, facts: list[str]) -> Writing:
+    """Return the panel at the foot of a frame: the words, and the facts below them."""
+    unit, pad, small = min(size) / UNIT, _pad(size), _small(size, facts)
+    width = _even(size[0] - 2 * pad)
+    big = font(round(33 * unit), text)
+    lines = wrapped(text, big, width - 2 * pad, MAX_LINES)
+    notes = wrapped("  ·  ".join(facts), small, width - 2 * pad - 190 * unit, 3)
+    step, small_step = round(43 * unit), round(29 * unit)
+    height = _even(pad * 0.75 + step * len(lines) + small_step * len(notes) + 44 * unit)
+    picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((0, 0, width - 1, height - 1), round(18 * unit), fill=PANEL)
+    y = pad * 0.75
+    for line in lines:
+        draw.text((pad, y), line, INK, font=big)
+        y += step
+    y += 6 * unit
+    for line in notes:
+        draw.text((pad, y), line, SOFT, font=small)
+        y += small_step
+    return Writing(picture, pad, size[1] - height - pad)
+
+
+def badge(size: tuple[int, int]) -> Writing:
+    """Return the mark at the top right that says that this is simulated."""
+    unit = min(size) / UNIT
+    face = font(round(24 * unit), "")
+    text = "SIMULATED"
+    width = _even(face.getlength(text) + 62 * unit)
+    height = _even(44 * unit)
+    picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((0, 0, width - 1, height - 1), height // 2, fill=(*ACCENT, 235))
+    middle, radius = height / 2, 7 * unit
+    left = 20 * unit
+    draw.ellipse((left, middle - radius, left + 2 * radius, middle + radius), fill=(60, 34, 0, 255))
+    draw.text((44 * unit, middle), text, (45, 26, 0), font=face, anchor="lm")
+    return Writing(picture, size[0] - width - _pad(size), _pad(size))
+
+
+def _heading(size: tuple[int, int], heading: str) -> Writing:
+    unit = min(size) / UNIT
+    face = font(round(30 * unit), heading)
+    width = _even(face.getlength(heading) + 44 * unit)
+    height = _even(54 * unit)
+    picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((0, 0, width - 1, height - 1), round(14 * unit), fill=PANEL)
+    draw.text((22 * unit, height / 2), heading, INK, font=face, anchor="lm")
+    return Writing(picture, _pad(size), _pad(size))
+
+
+def _pad(size: tuple[int, int]) -> int:
+    return _even(26 * min(size) / UNIT)
+
+
+def _small(size: tuple[int, int], facts: list[str]) -> Face:
+    return font(round(21 * min(size) / UNIT), " ".join(facts))
+
+
+def font(size: int, text: str) -> Face:
     """Return Pillow's own font, or a system's one when `text` has letters that Pillow's does not know."""
     if any(ord(letter) > 0x24F and not 0x2000 <= ord(letter) < 0x2100 for letter in text):
         for name in _WIDE_FONTS:
@@ -191,9 +222,7 @@ def font(size: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(max(8, size))
 
 
-def wrapped(
-    text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float, most: int
-) -> list[str]:
+def wrapped(text: str, face: Face, width: float, most: int) -> list[str]:
     """Return `text` in at most `most` lines no wider than `width` pixels; what is cut off ends in "..."."""
     lines: list[str] = []
     line = ""
@@ -217,7 +246,7 @@ def wrapped(
     return [*lines[: most - 1], f"{last.rstrip()}..."]
 
 
-def _pieces(word: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+def _pieces(word: str, face: Face, width: float) -> list[str]:
     """Cut a word that is wider than a line: Chinese has no spaces, and a pasted address neither."""
     pieces: list[str] = []
     while word and face.getlength(word) > width:

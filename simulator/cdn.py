@@ -1,6 +1,6 @@
 """The CDN that keeps the results: signed links with an end, Range, ETag.
 
-It is no part of the API: a credential that arrives here has leaked, and the state says so.
+It is not part of the API: a credential that arrives here has leaked, and the state says so.
 """
 
 from __future__ import annotations
@@ -8,24 +8,29 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from aiohttp import web
 
 from .answers import page
+from .results import CONTENT_TYPES, File, files
 from .state import SimTask, State
 
+#: Makes the signed address of a task's file, or of its copy with a watermark.
+Link = Callable[[SimTask, File, bool], str]
+
 PATH = "/cdn/"
+WATERMARK = "watermark-"
 CHUNK = 256 * 1024  # bytes
 
 
-def link(state: State, origin: str, task: SimTask, watermark: bool) -> str:
-    """Return the signed address of a task's video under `origin` ("http://host:port")."""
+def link(state: State, origin: str, task: SimTask, file: File, watermark: bool) -> str:
+    """Return the signed address of a file of a task's result under `origin` ("http://host:port")."""
     expires = (task.finished_at or 0.0) + state.result_ttl_seconds
     if state.link_ttl_seconds is not None:
         expires = min(expires, state.clock() + state.link_ttl_seconds)
-    name = f"watermark-{task.video_name}" if watermark else task.video_name
+    name = f"{WATERMARK if watermark else ''}{file.name(task.id)}"
     whole = int(expires)
     return f"{origin}{PATH}{name}?Expires={whole}&Signature={_signature(state, name, whole)}"
 
@@ -34,8 +39,8 @@ def _signature(state: State, name: str, expires: int) -> str:
     return hmac.new(state.signing_secret, f"{name}:{expires}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def task_behind(state: State, request: web.Request) -> SimTask | web.Response:
-    """Return the task whose video a request may have, or the HTML page that refuses it.
+def file_behind(state: State, request: web.Request) -> tuple[SimTask, File] | web.Response:
+    """Return the task and the file that a request may have, or the HTML page that refuses it.
 
     403: no signature, a wrong one, or a link whose time is over; 404: a result that Kling has cleared away.
     """
@@ -45,14 +50,19 @@ def task_behind(state: State, request: web.Request) -> SimTask | web.Response:
         _signature(state, name, int(expires)).encode(), signature.encode()
     ):
         return html(403, "Forbidden")
-    task = state.tasks.get(name.removeprefix("watermark-").removesuffix(".mp4"))
-    if task is None or task.finished_at is None:
-        return html(404, "Not Found")
-    if state.clock() >= task.finished_at + state.result_ttl_seconds:
+    found = _found(state, name.removeprefix(WATERMARK))
+    if found is None or state.clock() >= (found[0].finished_at or 0.0) + state.result_ttl_seconds:
         return html(404, "Not Found")
     if state.clock() >= int(expires):
         return html(403, "Forbidden")
-    return task
+    return found
+
+
+def _found(state: State, name: str) -> tuple[SimTask, File] | None:
+    task = state.tasks.get(re.split(r"[-.]", name)[0])
+    if task is None or task.finished_at is None:
+        return None
+    return next(((task, file) for file in files(task.outputs) if file.name(task.id) == name), None)
 
 
 def html(status: int, title: str) -> web.Response:
@@ -60,9 +70,9 @@ def html(status: int, title: str) -> web.Response:
     return web.Response(status=status, text=page(status, title), content_type="text/html")
 
 
-def etag(state: State, task: SimTask, size: int) -> str:
-    """Return the ETag of a task's video."""
-    seed = f"{task.id}:{size}:{state.etag_salt}".encode()
+def etag(state: State, name: str, size: int) -> str:
+    """Return the ETag of a file."""
+    seed = f"{name}:{size}:{state.etag_salt}".encode()
     return f'"{hashlib.sha256(seed).hexdigest()[:32]}"'
 
 
@@ -88,12 +98,21 @@ def requested_range(request: web.Request, size: int, tag: str) -> tuple[int, int
     return start, end
 
 
-class Answer:
-    """What the CDN answers to a request for a file: status, headers, and the bytes from `start` to `end`."""
+class FileReply:
+    """What the CDN replies to a request for a file: status, headers, and the bytes from `start` to `end`."""
 
-    def __init__(self, request: web.Request, state: State, task: SimTask, size: int) -> None:
-        tag = etag(state, task, size)
-        self.headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Type": "video/mp4"}
+    def __init__(
+        self, request: web.Request, state: State, found: tuple[SimTask, File], content: bytes | Path
+    ) -> None:
+        task, file = found
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        tag = etag(state, file.name(task.id), size)
+        self.content = content
+        self.headers = {
+            "ETag": tag,
+            "Accept-Ranges": "bytes",
+            "Content-Type": CONTENT_TYPES[file.format],
+        }
         self.status, self.start, self.end = 200, 0, size
         try:
             wanted = requested_range(request, size, tag)
@@ -105,42 +124,33 @@ class Answer:
             self.status, (self.start, self.end) = 206, wanted
             self.headers["Content-Range"] = f"bytes {self.start}-{self.end - 1}/{size}"
 
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes that the request asked for."""
+        if isinstance(self.content, bytes):
+            yield self.content[self.start : self.end]
+            return
+        at = self.start
+        with self.content.open("rb") as file:
+            file.seek(at)
+            while at < self.end:
+                piece = file.read(min(CHUNK, self.end - at))
+                yield piece
+                at += len(piece)
 
-def weight(content: bytes | Path) -> int:
-    """Return the size of a result in bytes."""
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
-
-async def serve(
-    request: web.Request, state: State, task: SimTask, content: bytes | Path
-) -> web.StreamResponse:
-    """Send a task's video, or the part of it that the request asks for."""
-    answer = Answer(request, state, task, weight(content))
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.content_length = answer.end - answer.start
+async def serve(request: web.Request, state: State, reply: FileReply) -> web.StreamResponse:
+    """Send a file, or the part of it that the request asks for."""
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_length = reply.end - reply.start
     await response.prepare(request)
     if request.method != "HEAD":
-        for piece in _pieces(content, answer.start, answer.end):
+        for piece in reply.pieces():
             await response.write(piece)
             state.bytes_sent += len(piece)
     await response.write_eof()
     return response
 
 
-def whole(request: web.Request, state: State, task: SimTask, content: bytes | Path) -> web.Response:
-    """Return the answer of `serve` with its body in memory, for a fault to damage."""
-    answer = Answer(request, state, task, weight(content))
-    body = b"".join(_pieces(content, answer.start, answer.end))
-    return web.Response(status=answer.status, headers=answer.headers, body=body)
-
-
-def _pieces(content: bytes | Path, start: int, end: int) -> Iterator[bytes]:
-    if isinstance(content, bytes):
-        yield content[start:end]
-        return
-    with content.open("rb") as file:
-        file.seek(start)
-        while start < end:
-            piece = file.read(min(CHUNK, end - start))
-            yield piece
-            start += len(piece)
+def whole(reply: FileReply) -> web.Response:
+    """Return the response of `serve` with its body in memory, for a fault to damage."""
+    return web.Response(status=reply.status, headers=reply.headers, body=b"".join(reply.pieces()))

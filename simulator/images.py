@@ -29,7 +29,7 @@ def is_url(value: str) -> bool:
 def read_image(name: str, value: str, limit: int) -> bytes:
     """Return the encoded picture behind the base64 text of field `name`.
 
-    Raises Refusal (1201) for a `data:` prefix, text that is no base64, another format than JPEG or PNG, a
+    Raises Refusal (1201) for a `data:` prefix, text that is not base64, another format than JPEG or PNG, a
     side under 300 px, a ratio beyond 1:2.5, or more than `limit` bytes. Source: Kling docs, 2026-09-20.
     """
     if value.lstrip()[:5].lower() == "data:":

@@ -1,4 +1,4 @@
-"""How the camera moves through a practice video: a move and a moment become a view. Pure.
+"""How the camera moves through a simulated video: a move and a moment become a view. Pure.
 
 A view says where the camera is. What is seen moves the other way: a camera that slides to the right makes
 the scene slide to the left. Only roll is told of the picture, as Kling's documents can be read: above 0 it
@@ -96,8 +96,8 @@ def _ease(moment: float) -> float:
 def camera_in_words(prompt: str) -> Camera | None:
     """Return the camera move that a prompt asks for in words, or None.
 
-    The living models have no camera field, so this is the way a move reaches them, and a practice video
-    should show it as they would.
+    On a model without a camera field this is the way a move reaches it, and a simulated video should show it
+    as the model would.
     """
     for sentence in _SENTENCE.findall(prompt):
         for words, move in _WORDS:

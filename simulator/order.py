@@ -1,11 +1,48 @@
 """An order: what a create request asks for, after every rule has passed.
 
-Both dialects end in the same order, so the books and the renderer know nothing of dialects.
+Both dialects end in the same order, so the books and the render queue know nothing of dialects, and of a
+product only what `Order` holds. A product with more to ask for has an order class of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+O = TypeVar("O", bound="Order")  # noqa: E741 - some kind of order
+
+#: Fields that two orders may differ in and still look alike.
+_UNSEEN = frozenset({"external_task_id", "watermark", "unreachable_media", "ignored"})
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every order has; `model` is the name that the client used, "" where a product has no models."""
+
+    product: str
+    model: str
+    prompt: str
+    external_task_id: str | None = field(default=None, kw_only=True)
+    watermark: bool = field(default=False, kw_only=True)
+    unreachable_media: bool = field(default=False, kw_only=True)
+    ignored: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def words(self) -> str:
+        """Return every text of the order in one string, for the marks `[fail]` and `[refuse]`."""
+        return self.prompt
+
+    def appearance(self) -> str:
+        """Return a text that is equal for orders whose results look alike; media is in it as a hash."""
+        seen = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in _UNSEEN}
+        return repr({name: _short(value) for name, value in seen.items()})
+
+    def without_media(self: O) -> O:
+        """Return the order without the media it came with, for books that are kept."""
+        media: dict[str, Any] = {
+            entry.name: None for entry in fields(self) if isinstance(getattr(self, entry.name), bytes)
+        }
+        return replace(self, **media)
 
 
 @dataclass(frozen=True)
@@ -30,12 +67,9 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be made. `start` and `end` are the encoded pictures, `model` the name the client used."""
+class VideoOrder(Order):
+    """An order for a video. `start` and `end` are the encoded pictures, `rate` its units per second."""
 
-    product: str
-    model: str
-    prompt: str
     mode: str = "std"
     seconds: int = 5
     aspect_ratio: str = "16:9"
@@ -46,11 +80,12 @@ class Order:
     camera: Camera | None = None
     start: bytes | None = field(default=None, repr=False)
     end: bytes | None = field(default=None, repr=False)
-    unreachable_media: bool = False
-    watermark: bool = False
-    external_task_id: str | None = None
-    ignored: tuple[str, ...] = ()
+    rate: float = 1.0
 
     def words(self) -> str:
-        """Return every text of the order in one string, for the practice marks `[fail]` and `[refuse]`."""
+        """Return the prompt and the words of every shot."""
         return " ".join((self.prompt, *(shot.prompt for shot in self.shots)))
+
+
+def _short(value: object) -> object:
+    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""What a finished video costs, in Kling's units.
+"""What a second of video costs, in Kling's units.
 
 The numbers are those of `apis/kling/models.json`, read as data: a price is written once in this project.
 """
@@ -6,24 +6,20 @@ The numbers are those of `apis/kling/models.json`, read as data: a price is writ
 from __future__ import annotations
 
 import functools
-import json
-from pathlib import Path
-from typing import Any
 
-from .order import Order
+from . import models_json
+from .model import Model
 
-TABLE = Path(__file__).resolve().parent.parent / "apis" / "kling" / "models.json"
 #: Units per second with a voice of the user's own (Kling price page, 2026-09-20); no node offers it.
 VOICE = 1.2
-#: Units per second of a model that the table does not price, for example one a test made up.
+#: Units per second of a model that no list prices, for example one a test made up.
 UNPRICED = 1.0
 
 
-def units(order: Order) -> float:
-    """Return the units a finished order costs."""
-    listed = _rates().get((order.model, order.mode, order.sound), UNPRICED)
-    rate = VOICE if order.voices else listed
-    return round(rate * order.seconds, 4)
+def units_per_second(name: str, mode: str, sound: bool, model: Model | None = None) -> float:
+    """Return the rate of a model by the name that a client used, or by its own list where it has one."""
+    own = model.rates if model is not None else {}
+    return own.get((mode, sound), _rates().get((name, mode, sound), UNPRICED))
 
 
 def show(amount: float) -> str:
@@ -31,22 +27,11 @@ def show(amount: float) -> str:
     return f"{amount:.4f}".rstrip("0").rstrip(".")
 
 
-def usd_per_unit() -> float:
-    """Return the list price of one video unit in US dollars."""
-    return float(_table()["usd_per_unit"])
-
-
-@functools.lru_cache(maxsize=1)
-def _table() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
-    return table
-
-
 @functools.lru_cache(maxsize=1)
 def _rates() -> dict[tuple[str, str, bool], float]:
-    rates: dict[tuple[str, str, bool], float] = {}
-    for model in _table()["models"].values():
-        for name in filter(None, model["dialects"].values()):
-            for price in model["prices"]:
-                rates[name, price["mode"], price["sound"] == "on"] = price["units_per_second"]
-    return rates
+    return {
+        (name, *circumstances): rate
+        for entry in models_json.built_in().values()
+        for name in models_json.part(entry, "dialects").values()
+        for circumstances, rate in models_json.rates(entry).items()
+    }

@@ -1,6 +1,6 @@
 """Who draws the results: threads beside the event loop, and a folder that keeps what was drawn.
 
-A task is not finished before its video is, so no poll and no download ever waits for a drawing.
+A task is not finished before its files are, so no poll and no download ever waits for a drawing.
 """
 
 from __future__ import annotations
@@ -9,56 +9,58 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-import io
 import logging
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
-from . import video
+from . import picture, sound, video
 from .order import Order
+from .results import File, Stopped, files
 from .state import SimTask, State
 
 logger = logging.getLogger(__name__)
 WORKERS = 2
+#: Part of every content key: change it when what is drawn changes.
+VERSION = 1
 
 
-class Studio:
-    """Draws and keeps the videos of one application. `close()` ends a drawing within one frame."""
+class RenderQueue:
+    """Draws and keeps the results of one application. `close()` ends a drawing within one frame."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._pool: ThreadPoolExecutor | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._drawn: dict[str, asyncio.Future[Path]] = {}
-        self._keys: dict[str, str] = {}
+        self._keys: dict[tuple[str, File], str] = {}
         self._stop = threading.Event()
 
     def begin(self, task: SimTask) -> None:
-        """Start drawing a task's video, unless the state asks for tiny results or the task will fail."""
+        """Start drawing a task's result, unless the state asks for tiny results or the task will fail."""
         if self._state.render != "tiny" and not task.fails_with:
             task.rendering = True
-            self._drawing(task).add_done_callback(functools.partial(self._finished, task))
-        # The books keep no pictures: a long practice would fill the memory.
-        task.order = replace(task.order, start=None, end=None)
+            drawings = [self._drawing(task, file) for file in files(task.outputs)]
+            asyncio.gather(*drawings).add_done_callback(functools.partial(self._finished, task))
+        # The books keep no media: a long run would fill the memory.
+        task.order = task.order.without_media()
 
-    async def result(self, task: SimTask) -> bytes | Path | None:
-        """Return a finished task's video as bytes (tiny) or as a file; None when there is none."""
+    async def result(self, task: SimTask, file: File) -> bytes | Path | None:
+        """Return a finished task's file as bytes (tiny) or by its path; None when there is none."""
         if self._state.render == "tiny":
-            return tiny()
+            return tiny(file.format)
         try:
             # A task that was put into the books by hand is drawn when somebody asks for it.
-            return await asyncio.shield(self._drawing(task))
-        except video.Stopped:
+            return await asyncio.shield(self._drawing(task, file))
+        except Stopped:
             return None
 
-    def _drawing(self, task: SimTask) -> asyncio.Future[Path]:
-        key = self._keys.setdefault(task.id, content_key(task.order))
+    def _drawing(self, task: SimTask, file: File) -> asyncio.Future[Path]:
+        key = self._keys.setdefault((task.id, file), content_key(task.order, file))
         if key not in self._drawn:
-            loop, target = asyncio.get_running_loop(), self._home() / f"{key}.mp4"
-            self._drawn[key] = loop.run_in_executor(self._threads(), self._draw, task.order, target)
+            loop, target = asyncio.get_running_loop(), self._home() / key
+            self._drawn[key] = loop.run_in_executor(self._threads(), self._draw, task.order, file, target)
             self._drawn[key].add_done_callback(_look_at)
         return self._drawn[key]
 
@@ -83,55 +85,44 @@ class Studio:
             self._folder = tempfile.TemporaryDirectory(prefix="kling-simulator-", ignore_cleanup_errors=True)
         return Path(self._folder.name)
 
-    def _draw(self, order: Order, target: Path) -> Path:
+    def _draw(self, order: Order, file: File, target: Path) -> Path:
         if target.exists():
             return target
         part = target.with_suffix(f".{threading.get_ident()}.part")
         try:
-            video.make(order, part, self._stop)
+            self._state.products[order.product].draw(order, file, part, self._stop)
             part.replace(target)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
         return target
 
-    def _finished(self, task: SimTask, future: asyncio.Future[Path]) -> None:
+    def _finished(self, task: SimTask, drawings: asyncio.Future[list[Path]]) -> None:
         task.rendering = False
         task.due_at = max(task.due_at, self._state.clock())
-        if future.cancelled():
+        if drawings.cancelled():
             return
-        failure = future.exception()
-        if failure is not None and not isinstance(failure, video.Stopped):
+        failure = drawings.exception()
+        if failure is not None and not isinstance(failure, Stopped):
             logger.error("The simulator could not draw task %s: %s", task.id, failure)
-            task.fails_with = f"The simulator could not draw this video: {failure}"
+            task.fails_with = f"The simulator could not draw this {task.outputs[0].kind}: {failure}"
 
 
-def _look_at(future: asyncio.Future[Path]) -> None:
+def _look_at(drawing: asyncio.Future[Path]) -> None:
     """Take note of a drawing's failure, so that asyncio does not complain when nobody waits for it."""
-    if not future.cancelled():
-        future.exception()
+    if not drawing.cancelled():
+        drawing.exception()
 
 
-def content_key(order: Order) -> str:
-    """Return the name under which an order's video is kept: equal orders look equal."""
-    seen = (
-        order.product,
-        order.model,
-        order.prompt,
-        order.mode,
-        order.seconds,
-        order.aspect_ratio,
-        order.sound,
-        order.shots,
-        order.camera,
-        *(hashlib.sha256(picture).hexdigest() if picture else "" for picture in (order.start, order.end)),
-    )
-    return hashlib.sha256(repr((video.VERSION, seen)).encode()).hexdigest()[:40]
+def content_key(order: Order, file: File) -> str:
+    """Return the name under which a file is kept: orders that look alike share it."""
+    seen = repr((VERSION, order.appearance(), file.place))
+    return f"{hashlib.sha256(seen.encode()).hexdigest()[:40]}.{file.format}"
 
 
-@functools.lru_cache(maxsize=1)
-def tiny() -> bytes:
-    """Return one small but whole MP4, made once per process."""
-    target = io.BytesIO()
-    video.make_tiny(target)
-    return target.getvalue()
+@functools.cache
+def tiny(ending: str = "mp4") -> bytes:
+    """Return one small but whole file of a format, made once per process."""
+    if ending == "mp4":
+        return video.tiny()
+    return picture.tiny() if ending == "png" else sound.tiny(ending)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
-from . import legacy
 from .answers import Refusal
-from .state import State
+from .product import Product
 
-LEGACY = "/v1/videos/"
 PROXY = "/proxy/kling"
 ASK_FOR_TASKS = "tasks"
 
@@ -25,13 +24,17 @@ class Route:
     argument: str = ""
 
 
-def find(method: str, path: str, query: Mapping[str, str], is_task_id: Callable[[str], bool]) -> Route:
+def find(
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    products: Mapping[str, Product[Any]],
+    is_task_id: Callable[[str], bool],
+) -> Route:
     """Return the route of a request. `path` starts after a gateway's or the proxy's prefix.
 
     Raises Refusal 1202 for a wrong method and 1203 for a path that Kling does not have.
     """
-    if path.startswith(LEGACY):
-        return _legacy(method, path[len(LEGACY) :], is_task_id)
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts == ["account", "costs"]:
         return _only(method, "GET", Route("account", "account", "costs"))
@@ -40,24 +43,25 @@ def find(method: str, path: str, query: Mapping[str, str], is_task_id: Callable[
             return Route("list", "standard", ASK_FOR_TASKS)
         asks_external = "external_task_ids" in query and "task_ids" not in query
         return _only(method, "GET", Route("lookup" if asks_external else "query", "standard", ASK_FOR_TASKS))
-    if len(parts) == 2 and parts[0] in ("text-to-video", "image-to-video"):
-        product = {"text-to-video": "text2video", "image-to-video": "image2video"}[parts[0]]
-        return _only(method, "POST", Route("create", "standard", product, parts[1]))
+    return _of_product(method, path.rstrip("/"), products, is_task_id)
+
+
+def _of_product(
+    method: str, path: str, products: Mapping[str, Product[Any]], is_task_id: Callable[[str], bool]
+) -> Route:
+    for product in products.values():
+        if path == product.legacy_path:
+            if method == "GET":
+                return Route("list", "legacy", product.name)
+            return _only(method, "POST", Route("create", "legacy", product.name))
+    above, _, last = path.rpartition("/")
+    for product in products.values():
+        if above == product.legacy_path:
+            operation = "query" if is_task_id(unquote(last)) else "lookup"
+            return _only(method, "GET", Route(operation, "legacy", product.name, unquote(last)))
+        if above == product.standard_path:
+            return _only(method, "POST", Route("create", "standard", product.name, unquote(last)))
     raise Refusal(1203)
-
-
-def _legacy(method: str, rest: str, is_task_id: Callable[[str], bool]) -> Route:
-    raw = rest.rstrip("/")
-    if raw in legacy.PRODUCTS:
-        if method == "GET":
-            return Route("list", "legacy", raw)
-        return _only(method, "POST", Route("create", "legacy", raw))
-    product, _, identifier = raw.rpartition("/")
-    if product not in legacy.PRODUCTS or not identifier:
-        raise Refusal(1203)
-    identifier = unquote(identifier)
-    operation = "query" if is_task_id(identifier) else "lookup"
-    return _only(method, "GET", Route(operation, "legacy", product, identifier))
 
 
 def _only(method: str, allowed: str, route: Route) -> Route:
@@ -66,12 +70,12 @@ def _only(method: str, allowed: str, route: Route) -> Route:
     return route
 
 
-def below(path: str, state: State) -> tuple[str, bool] | None:
+def below(path: str, path_prefix: str) -> tuple[str, bool] | None:
     """Return the path below the gateway's prefix and the proxy's, and whether the proxy was asked.
 
     None: the prefix that this server was told to have is missing.
     """
-    prefix = state.path_prefix.rstrip("/")
+    prefix = path_prefix.rstrip("/")
     if prefix and not path.startswith(f"{prefix}/"):
         return None
     path = path[len(prefix) :]

@@ -1,4 +1,4 @@
-"""The rules of legacy text2video and image2video: a request body becomes an order, or a refusal.
+"""The rules that legacy video products share: a request body and its model become an order, or a refusal.
 
 Pure. Each rule is Kling's (Kling docs 2026-03 with later updates); where Kling's answer is not known or
 sources disagree, the strict reading refuses. A field that Kling documents as ignored, or that it is known to
@@ -11,175 +11,80 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import images
+from . import prices
 from .answers import invalid, invalid_value
-from .catalog import IMAGE2VIDEO, LEGACY, LEGACY_DEFAULT, TEXT2VIDEO, Model
-from .order import Camera, Order, Shot
+from .fields import choice, external_id, flag, number, text, watermark
+from .model import Model
+from .order import Camera, Shot, VideoOrder
 
-PROMPT_LIMIT = 2500  # characters, also of negative_prompt
+NEGATIVE_LIMIT = 2500  # characters
 SHOT_PROMPT_LIMIT = 512  # characters
 SHOT_COUNT = 6
-ASPECT_RATIOS = ("16:9", "9:16", "1:1")
+MODES = ("std", "pro", "4k")
 AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 CAMERA_TYPES = ("simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward")
-#: Not documented; what clients are known to use with success.
-EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 VOICE_MARK = re.compile(r"<<<voice_\d+>>>")
-_COMMON = frozenset(
+#: The fields that every legacy video product knows; a product adds its own.
+FIELDS = frozenset(
     {"model_name", "prompt", "negative_prompt", "multi_shot", "shot_type", "multi_prompt", "sound"}
-    | {
-        "cfg_scale",
-        "mode",
-        "camera_control",
-        "duration",
-        "watermark_info",
-        "callback_url",
-        "external_task_id",
-    }
+    | {"cfg_scale", "mode", "camera_control", "duration"}
+    | {"watermark_info", "callback_url", "external_task_id"}
 )
-FIELDS = {
-    TEXT2VIDEO: _COMMON | {"aspect_ratio"},
-    IMAGE2VIDEO: _COMMON
-    | {"image", "image_tail", "element_list", "voice_list", "static_mask", "dynamic_masks"},
-}
 
 
-def check(
-    product: str,
-    body: Mapping[str, Any],
-    *,
-    retired_models: bool = False,
-    extra_models: tuple[Model, ...] = (),
-) -> Order:
-    """Return the order in a legacy create body of `product` ("text2video" or "image2video").
+def check(product: str, body: Mapping[str, Any], model: Model, own_fields: frozenset[str]) -> VideoOrder:
+    """Return the order in a legacy create body, without what only `own_fields` of the product say.
 
-    With `retired_models` the models that Kling switched off on 2026-09-15 are served by their old rules;
-    `extra_models` are looked up first.
     Raises Refusal with Kling's code and message.
     """
-    ignored = [name for name in body if name not in FIELDS[product]]
-    model = _model(product, body, retired_models, extra_models)
-    mode = choice(body, "mode", ("std", "pro", "4k"), "std")
-    if not model.mode_field:
-        mode = "std" if model.legacy == "kling-v2-master" else "pro"
-        if "mode" in body:
-            ignored.append("mode")
-    elif mode not in model.modes:
-        raise invalid_value("mode", mode)
+    ignored = [name for name in body if name not in FIELDS | own_fields]
+    mode = _mode(body, model, ignored)
     seconds = _seconds(body, model)
     sound = _sound(body, model, mode)
     _cfg_scale(body, model, ignored)
     shots = _shots(body, model, seconds, ignored)
-    custom = bool(shots)
-    prompt = text(body, "prompt", None if custom else PROMPT_LIMIT)
-    if custom:
-        if prompt:
-            ignored.append("prompt")
-        prompt = ""
-    elif not prompt.strip():
-        raise invalid("prompt cannot be empty")
-    negative = text(body, "negative_prompt", PROMPT_LIMIT)
-    camera = _camera(product, body, model, mode, seconds, ignored)
-    start = end = None
-    unreachable = voices = False
-    if product == IMAGE2VIDEO:
-        start, end, unreachable = _pictures(body, model, mode, seconds, sound)
-        voices = _voices(body, model, mode, sound)
-        _elements(body, model)
-    if VOICE_MARK.search(prompt) and not voices:
-        raise invalid("the prompt names a voice, but voice_list is empty or not supported")
-    return Order(
-        product=product,
-        model=str(model.legacy),
-        prompt=prompt,
-        negative_prompt=negative,
+    return VideoOrder(
+        product,
+        str(model.legacy),
+        _prompt(body, model, shots, ignored),
+        negative_prompt=text(body, "negative_prompt", NEGATIVE_LIMIT),
         mode=mode,
         seconds=seconds,
-        aspect_ratio=choice(body, "aspect_ratio", ASPECT_RATIOS, "16:9") if product == TEXT2VIDEO else "",
+        aspect_ratio="",
         sound=sound,
-        voices=voices,
         shots=shots,
-        camera=camera,
-        start=start,
-        end=end,
-        unreachable_media=unreachable,
-        watermark=watermark(body, "watermark_info"),
+        camera=_camera(product, body, model, mode, seconds, ignored),
+        rate=prices.units_per_second(str(model.legacy), mode, sound, model),
+        watermark=watermark(body),
         external_task_id=external_id(body),
         ignored=tuple(ignored),
     )
 
 
-def text(body: Mapping[str, Any], name: str, limit: int | None) -> str:
-    """Return a string field, "" when it is missing or null; more than `limit` characters are refused."""
-    value = body.get(name)
-    if value is None:
+def check_voice_marks(order: VideoOrder) -> None:
+    """Refuse a prompt that names a voice when none is given."""
+    if VOICE_MARK.search(order.prompt) and not order.voices:
+        raise invalid("the prompt names a voice, but voice_list is empty or not supported")
+
+
+def _mode(body: Mapping[str, Any], model: Model, ignored: list[str]) -> str:
+    mode = choice(body, "mode", MODES, "std")
+    if model.fixed_mode:
+        ignored.extend(["mode"] if "mode" in body else [])
+        return model.fixed_mode
+    if mode not in model.modes:
+        raise invalid_value("mode", mode)
+    return mode
+
+
+def _prompt(body: Mapping[str, Any], model: Model, shots: tuple[Shot, ...], ignored: list[str]) -> str:
+    prompt = text(body, "prompt", None if shots else model.legacy_characters)
+    if shots:
+        ignored.extend(["prompt"] if prompt else [])
         return ""
-    if not isinstance(value, str):
-        raise invalid_value(name, value)
-    if limit is not None and len(value) > limit:
-        raise invalid(f"{name} length cannot exceed {limit}")
-    return value
-
-
-def choice(body: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
-    """Return a string field that is one of `allowed`; missing or null means `default`."""
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str) or value not in allowed:
-        raise invalid_value(name, value)
-    return value
-
-
-def flag(body: Mapping[str, Any], name: str, default: bool) -> bool:
-    """Return a boolean field; anything but true, false or nothing is refused."""
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise invalid_value(name, value)
-    return value
-
-
-def external_id(body: Mapping[str, Any]) -> str | None:
-    """Return the client's own id of the task, None when there is none."""
-    value = body.get("external_task_id")
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or not EXTERNAL_ID.fullmatch(value):
-        raise invalid_value("external_task_id", value)
-    return value
-
-
-def watermark(body: Mapping[str, Any], name: str) -> bool:
-    """Tell whether a copy with a watermark is asked for; checks `callback_url` on the way."""
-    text(body, "callback_url", None)
-    value = body.get(name)
-    if value is None:
-        return False
-    if not isinstance(value, Mapping):
-        raise invalid_value(name, value)
-    return flag(value, "enabled", False)
-
-
-def number(name: str, value: object, low: float, high: float) -> float:
-    """Return a JSON number within `low`..`high`; a boolean or a string is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise invalid_value(name, value)
-    return float(value)
-
-
-def _model(
-    product: str, body: Mapping[str, Any], retired_models: bool, extra_models: tuple[Model, ...]
-) -> Model:
-    name = body.get("model_name") or LEGACY_DEFAULT
-    known = LEGACY | {model.legacy: model for model in extra_models}
-    if not isinstance(name, str) or name not in known:
-        raise invalid_value("model_name", name)
-    model = known[name]
-    if product not in model.products or (model.retired and not retired_models):
-        raise invalid("model is not supported")
-    return model
+    if not prompt.strip():
+        raise invalid("prompt cannot be empty")
+    return prompt
 
 
 def _seconds(body: Mapping[str, Any], model: Model) -> int:
@@ -193,7 +98,7 @@ def _sound(body: Mapping[str, Any], model: Model, mode: str) -> bool:
     sound = choice(body, "sound", ("on", "off"), "off") == "on"
     if sound and mode not in model.sound_modes:
         raise invalid("sound value 'on' is not supported by the current model and mode")
-    return sound
+    return model.sound_always or sound
 
 
 def _cfg_scale(body: Mapping[str, Any], model: Model, ignored: list[str]) -> None:
@@ -248,7 +153,7 @@ def _camera(
         return None
     camera = _camera_shape(value)
     if not model.camera:
-        # No model that lives has the field; Kling takes it without a word and does nothing with it.
+        # A model without the field: Kling takes it without a word and does nothing with it.
         ignored.append("camera_control")
         return None
     if (product, mode, seconds) not in model.camera:
@@ -275,56 +180,3 @@ def _camera_shape(value: object) -> Camera:
     if sum(amount != 0 for amount in axes.values()) != 1:
         raise invalid("camera_control.config needs exactly one value that is not 0")
     return Camera(kind, **axes)
-
-
-def _pictures(
-    body: Mapping[str, Any], model: Model, mode: str, seconds: int, sound: bool
-) -> tuple[bytes | None, bytes | None, bool]:
-    image, tail = text(body, "image", None), text(body, "image_tail", None)
-    masks = any(body.get(name) for name in ("static_mask", "dynamic_masks"))
-    if sum((bool(tail), masks, body.get("camera_control") is not None)) > 1:
-        raise invalid("image_tail, dynamic_masks/static_mask and camera_control exclude each other")
-    if masks:
-        # The living models have no motion brush, and the simulator draws none for the old ones.
-        raise invalid("dynamic_masks/static_mask is not supported by the current model")
-    if not image and not (tail and model.tail_alone):
-        raise invalid("image cannot be empty")
-    if tail and (mode, seconds) not in model.tails:
-        raise invalid("image_tail is not supported by the current model and mode")
-    if tail and sound and not model.tail_with_sound:
-        raise invalid("image_tail is not supported when sound is on")
-    given = [(name, value) for name, value in (("image", image), ("image_tail", tail)) if value]
-    if any(images.is_url(value) for _, value in given):
-        return None, None, True
-    read = {name: images.read_image(name, value, images.LEGACY_BYTES) for name, value in given}
-    return read.get("image"), read.get("image_tail"), False
-
-
-def _voices(body: Mapping[str, Any], model: Model, mode: str, sound: bool) -> bool:
-    listed = body.get("voice_list")
-    if not listed:
-        return False
-    if not isinstance(listed, list) or not model.voices or mode != "pro":
-        raise invalid("voice_list is not supported by the current model and mode")
-    if len(listed) > model.voices:
-        raise invalid(f"voice_list can hold at most {model.voices} voices")
-    if not sound:
-        raise invalid("voice_list needs sound to be on")
-    if not all(isinstance(entry, Mapping) and isinstance(entry.get("voice_id"), str) for entry in listed):
-        raise invalid("Voice id not found")
-    return True
-
-
-def _elements(body: Mapping[str, Any], model: Model) -> None:
-    listed = body.get("element_list")
-    if not listed:
-        return
-    if not isinstance(listed, list) or not model.elements:
-        raise invalid("element_list is not supported by the current model")
-    if body.get("voice_list"):
-        raise invalid("element_list and voice_list exclude each other")
-    if len(listed) > model.elements:
-        raise invalid(f"element_list can hold at most {model.elements} elements")
-    # The simulator's account owns no element, so every id is unknown.
-    first = listed[0].get("element_id") if isinstance(listed[0], Mapping) else listed[0]
-    raise invalid(f"Element id not found: {first}")

@@ -1,4 +1,4 @@
-"""What a practice video shows: a painted landscape, made of the prompt, or the user's own pictures.
+"""What a simulated video or picture shows: a landscape made of the prompt, or the user's own pictures.
 
 Everything is painted once and only cut out, shifted and blended per frame, at a small size that the
 encoder's scaler enlarges: a video of five seconds has to be ready in about a second.
@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from .motion import SHIFT, View
 
+SCENE_SIDE = 540  # pixels of the short side while painting; what is drawn is enlarged afterwards
 #: Air around the frame, in frames, so that no camera move looks over the edge.
 MARGIN = SHIFT + 0.13
 #: How much less the sky moves than the nearest hill when the camera travels.

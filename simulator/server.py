@@ -11,7 +11,7 @@ import threading
 
 from aiohttp import web
 
-from .desk import Desk
+from .request_handler import RequestHandler
 from .state import State
 
 #: Bytes of a request: two pictures of 50 MB, base64 counted, and some air.
@@ -22,17 +22,17 @@ SHUTDOWN_SECONDS = 0.2
 def create_app(state: State) -> web.Application:
     """Return the simulated Kling as an aiohttp application over `state`."""
     app = web.Application(client_max_size=LARGEST_REQUEST)
-    desk = Desk(state)
-    app.router.add_route("*", "/{path:.*}", desk.handle)
+    handler = RequestHandler(state)
+    app.router.add_route("*", "/{path:.*}", handler.handle)
 
     async def begin_closing(_app: web.Application) -> None:
-        desk.closing.set()
+        handler.closing.set()
 
-    async def close_desk(_app: web.Application) -> None:
-        await desk.close()
+    async def close_handler(_app: web.Application) -> None:
+        await handler.close()
 
     app.on_shutdown.append(begin_closing)
-    app.on_cleanup.append(close_desk)
+    app.on_cleanup.append(close_handler)
     return app
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from . import prices
 from .answers import invalid, invalid_value
+from .cdn import Link
+from .results import File
 from .state import SimTask, State
 
 IDS_PER_CALL = 20
@@ -30,7 +32,7 @@ def created(state: State, task: SimTask) -> dict[str, Any]:
     return data | ({"external_id": task.external_task_id} if task.external_task_id else {})
 
 
-def query(state: State, account: str, query: Mapping[str, str], link: Any) -> list[dict[str, Any]]:
+def query(state: State, account: str, query: Mapping[str, str], link: Link) -> list[dict[str, Any]]:
     """Return the tasks asked for, by `task_ids` or by `external_task_ids`; unknown ones are left out."""
     by_id, by_external = (_ids(query, name) for name in ("task_ids", "external_task_ids"))
     if by_id and by_external:
@@ -52,7 +54,7 @@ def query(state: State, account: str, query: Mapping[str, str], link: Any) -> li
     return [shown(state, task, link) for task in mine.values()]
 
 
-def listing(state: State, account: str, body: Mapping[str, Any], link: Any) -> dict[str, Any]:
+def listing(state: State, account: str, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
     """Return one page of the account's tasks, newest first, and the cursor of the next."""
     now = state.clock()
     end = _time(body, "end_time", now)
@@ -65,8 +67,8 @@ def listing(state: State, account: str, body: Mapping[str, Any], link: Any) -> d
         task
         for task in state.of(account, "standard")
         if start <= task.created_at <= end
-        and _status(state, task) in wanted.get("status", [_status(state, task)])
-        and _product_type(task) in wanted.get("product_type", [_product_type(task)])
+        and _passes(wanted, "status", _status(state, task))
+        and _passes(wanted, "product_type", state.products[task.product].product_type)
     ]
     first = _offset(body.get("cursor"))
     after = first + limit
@@ -78,7 +80,7 @@ def listing(state: State, account: str, body: Mapping[str, Any], link: Any) -> d
     }
 
 
-def shown(state: State, task: SimTask, link: Any) -> dict[str, Any]:
+def shown(state: State, task: SimTask, link: Link) -> dict[str, Any]:
     """Return a task as the new standard shows it."""
     status = _status(state, task)
     data: dict[str, Any] = {
@@ -92,28 +94,37 @@ def shown(state: State, task: SimTask, link: Any) -> dict[str, Any]:
     if task.external_task_id:
         data["external_id"] = task.external_task_id
     if status == "succeeded":
-        video = {
-            "type": "video",
-            "id": task.id[::-1],
-            "url": link(task, False),
-            "duration": f"{task.order.seconds:.3f}",
-        }
-        if task.order.watermark:
-            video["watermark_url"] = link(task, True)
-        data["outputs"] = [video]
+        data["outputs"] = [_output(task, place, link) for place in range(len(task.outputs))]
     if task.billed_units is not None:
         amount = prices.show(task.billed_units)
-        data["billing"] = [{"charge_type": "unit", "amount": amount, "package_type": "video"}]
+        data["billing"] = [{"charge_type": "unit", "amount": amount, "package_type": task.package}]
     return data
+
+
+def _output(task: SimTask, place: int, link: Link) -> dict[str, Any]:
+    output = task.outputs[place]
+    shown: dict[str, Any] = {"type": output.kind}
+    length = f"{output.seconds:.3f}"
+    if output.kind == "audio":
+        shown["id"] = task.output_id(place)
+        for ending in output.formats:
+            shown[f"{ending}_url"] = link(task, File(place, ending), False)
+            shown[f"{ending}_duration"] = length
+        return shown
+    file = File(place, output.formats[0])
+    shown["url"] = link(task, file, False)
+    if output.kind == "video":
+        shown |= {"id": task.output_id(place), "duration": length}
+    else:
+        shown["group_id"] = task.output_id(0)  # pictures that were made together
+    if task.order.watermark:
+        shown["watermark_url"] = link(task, file, True)
+    return shown
 
 
 def _status(state: State, task: SimTask) -> str:
     status = state.status(task)
     return STATUS.get(status, status)
-
-
-def _product_type(task: SimTask) -> str:
-    return {"text2video": "text-to-video", "image2video": "image-to-video"}.get(task.product, task.product)
 
 
 def _ids(query: Mapping[str, str], name: str) -> list[str]:
@@ -141,6 +152,10 @@ def _filters(body: Mapping[str, Any]) -> dict[str, list[str]]:
             raise invalid_value("filters", entry)
         wanted[str(key)] = [str(value) for value in values]
     return wanted
+
+
+def _passes(wanted: Mapping[str, list[str]], key: str, value: str) -> bool:
+    return key not in wanted or value in wanted[key]
 
 
 def _cursor(offset: int) -> str:

@@ -16,19 +16,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import prices
 from .answers import Refusal, invalid
-from .catalog import Model
 from .faults import Fault
+from .offer import Offer
 from .order import Order
+from .product import Product
+from .products import PRODUCTS
+from .results import Kind, Output
 
-#: Accepted by every simulator: they open nothing but this practice account.
-PRACTICE_KEY = "api-key-kling-simulator"
-PRACTICE_ACCESS_KEY = "practice-access-key"
-PRACTICE_SECRET_KEY = "practice-secret-key"  # noqa: S105 - a public practice value
-PRACTICE_COMFY_TOKEN = "practice-comfy-token"  # noqa: S105 - a public practice value
-PRACTICE_COMFY_KEY = "practice-comfy-key"
-PRACTICE_ACCOUNT = "practice"
+#: Accepted by every simulator: they open nothing but its own account.
+SIMULATOR_KEY = "api-key-kling-simulator"
+SIMULATOR_ACCESS_KEY = "practice-access-key"
+SIMULATOR_SECRET_KEY = "practice-secret-key"  # noqa: S105 - a public value
+SIMULATOR_COMFY_TOKEN = "practice-comfy-token"  # noqa: S105 - a public value
+SIMULATOR_COMFY_KEY = "practice-comfy-key"
+SIMULATOR_ACCOUNT = "practice"
 #: All users of Comfy.org's proxy share this one Kling account.
 COMFY_ACCOUNT = "comfy.org"
 
@@ -61,6 +63,9 @@ class SimTask:
     dialect: str
     body: Any
     order: Order
+    outputs: tuple[Output, ...]
+    package: Kind
+    slots: int
     created_at: float
     started_at: float
     due_at: float
@@ -73,29 +78,30 @@ class SimTask:
     rendering: bool = False
     owner: str = ""
 
-    @property
-    def video_name(self) -> str:
-        """The file name of the task's result on the CDN."""
-        return f"{self.id}.mp4"
+    def output_id(self, place: int) -> str:
+        """Return Kling's own id of one output, by its place among the task's outputs."""
+        return self.id[::-1] + (f"{place + 1}" if place else "")
 
 
 @dataclass
 class State:
     """Knobs, counters and books of one simulator. Times are seconds, prices Kling's units.
 
+    An account has `balance_units` of each kind of package.
+
     A prompt with `[fail]` makes a task that fails by moderation, one with `[refuse]` is refused at once.
     """
 
     # Who may come in: key -> account, access key -> (secret key, account), proxy token or key -> user.
-    api_keys: dict[str, str] = field(default_factory=lambda: {PRACTICE_KEY: PRACTICE_ACCOUNT}, repr=False)
+    api_keys: dict[str, str] = field(default_factory=lambda: {SIMULATOR_KEY: SIMULATOR_ACCOUNT}, repr=False)
     key_pairs: dict[str, tuple[str, str]] = field(
-        default_factory=lambda: {PRACTICE_ACCESS_KEY: (PRACTICE_SECRET_KEY, PRACTICE_ACCOUNT)}, repr=False
+        default_factory=lambda: {SIMULATOR_ACCESS_KEY: (SIMULATOR_SECRET_KEY, SIMULATOR_ACCOUNT)}, repr=False
     )
     comfy_tokens: dict[str, str] = field(
-        default_factory=lambda: {PRACTICE_COMFY_TOKEN: "practice-user"}, repr=False
+        default_factory=lambda: {SIMULATOR_COMFY_TOKEN: "practice-user"}, repr=False
     )
     comfy_api_keys: dict[str, str] = field(
-        default_factory=lambda: {PRACTICE_COMFY_KEY: "practice-user"}, repr=False
+        default_factory=lambda: {SIMULATOR_COMFY_KEY: "practice-user"}, repr=False
     )
     comfy_without_credits: set[str] = field(default_factory=set)
     comfy_blocked: set[str] = field(default_factory=set)
@@ -104,7 +110,7 @@ class State:
     )
     path_prefix: str = ""  # a gateway serves Kling under a prefix, for example "/kling"
 
-    # How long things take. A task is submitted, then processing, for the sum of these.
+    # How long things take. A task is submitted, then processing; a second of video takes some more.
     submitted_seconds: float = 1.0
     processing_seconds: float = 3.0
     processing_per_second: float = 0.6
@@ -121,12 +127,13 @@ class State:
     refuse_code: int | None = None  # every create is refused with this code of Kling's table
     refusals_as_200: bool = False  # Kling sends some refusals with HTTP 200 and the code in the body
     retired_models: bool = False  # serve the models that Kling switched off on 2026-09-15
-    extra_models: tuple[Model, ...] = ()
+    user_models: Path | None = None  # a models.json, for models that this simulator has no rules of
     resource_packs: list[dict[str, Any]] | None = None  # None: one pack made from balance and limit
     pack_days: float = 180.0
 
-    # What a result is.
-    render: str = "full"  # "tiny": one small MP4 for everything, made once, without a thread
+    # What can be made, and what a result is.
+    products: Mapping[str, Product[Any]] = field(default_factory=lambda: PRODUCTS, repr=False)
+    render: str = "full"  # "tiny": one small file of each format for everything, made once, without a thread
     cache_dir: Path | None = None  # None: a temporary folder that goes with the server
     etag_salt: str = ""  # change it, and the CDN's files count as changed
 
@@ -151,7 +158,7 @@ class State:
     last_costs_at: dict[str, float] = field(default_factory=dict, repr=False)
     _external: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _running: dict[str, SimTask] = field(default_factory=dict, repr=False)
-    _spent: dict[str, float] = field(default_factory=dict, repr=False)
+    _spent: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
     _idempotent: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _next_id: int = field(
         default_factory=lambda: 10**17 * (1 + secrets.randbelow(8)) + secrets.randbelow(10**17)
@@ -160,6 +167,11 @@ class State:
 
     def __post_init__(self) -> None:
         self.started_at = self.started_at or self.clock()
+
+    @property
+    def offer(self) -> Offer:
+        """The models that are served besides the living ones."""
+        return Offer(self.retired_models, self.user_models)
 
     def take_fault(self, operation: str) -> Fault | None:
         """Return the first fault meant for `operation` and use it up once."""
@@ -189,20 +201,25 @@ class State:
             if order.external_task_id and (account, order.external_task_id) in self._external:
                 raise invalid(f"External_task_id {order.external_task_id} already exists")
             self.settle_all()
-            price = prices.units(order)
-            running = [task for task in self._running.values() if task.account == account]
+            product = self.products[order.product]
+            price, slots = product.units(order), product.slots(order)
+            running = [
+                task
+                for task in self._running.values()
+                if task.account == account and task.package == product.package
+            ]
             reserved = sum(task.price_units for task in running if not task.fails_with)
-            if price > self.balance(account) - reserved + 1e-9:
+            if price > self.balance(account, product.package) - reserved + 1e-9:
                 raise Refusal(1102)
-            if sum(task.order.model == order.model for task in running) >= self.concurrency_limit:
+            taken = sum(task.slots for task in running if task.order.model == order.model)
+            if taken + slots > self.concurrency_limit:
                 raise Refusal(1303)
             self.creates_accepted += 1
             self.ignored_fields.update(order.ignored)
-            return self._enter(order, account, dialect, without_media(body), price, owner)
+            return self._enter(order, account, dialect, without_media(body), owner)
 
-    def _enter(
-        self, order: Order, account: str, dialect: str, body: Any, price: float, owner: str
-    ) -> SimTask:
+    def _enter(self, order: Order, account: str, dialect: str, body: Any, owner: str) -> SimTask:
+        product = self.products[order.product]
         now = self.clock()
         started = now + self.submitted_seconds
         fails_with = MODERATION_FAILED if "[fail]" in order.words() else ""
@@ -217,11 +234,14 @@ class State:
             dialect=dialect,
             body=body,
             order=order,
+            outputs=product.outputs(order),
+            package=product.package,
+            slots=product.slots(order),
             created_at=now,
             started_at=started,
-            due_at=started + self.processing_seconds + self.processing_per_second * order.seconds,
+            due_at=started + self.processing_seconds + self.processing_per_second * product.work(order),
             fails_with=fails_with,
-            price_units=price,
+            price_units=product.units(order),
             owner=owner,
         )
         self.tasks[task.id] = task
@@ -236,7 +256,7 @@ class State:
         dialect: str = "legacy",
         *,
         status: str = "succeed",
-        account: str = PRACTICE_ACCOUNT,
+        account: str = SIMULATOR_ACCOUNT,
         external_task_id: str | None = None,
         model: str = "kling-v2-6",
         seconds: int = 5,
@@ -244,9 +264,9 @@ class State:
         prompt: str = "a video made elsewhere",
     ) -> SimTask:
         """Put a task into the books as if it had been made elsewhere; `status` succeed, failed or running."""
-        order = Order(product, model, prompt, seconds=seconds, external_task_id=external_task_id)
+        order = self.products[product].sample(model, prompt, seconds, external_task_id)
         with self._lock:
-            task = self._enter(order, account, dialect, None, prices.units(order), "")
+            task = self._enter(order, account, dialect, None, "")
             if status != "running":
                 task.fails_with = (message or MODERATION_FAILED) if status == "failed" else ""
                 task.started_at = task.due_at = task.created_at
@@ -261,7 +281,8 @@ class State:
                 task.message = task.fails_with
                 task.finished_at = task.due_at
                 task.billed_units = 0.0 if task.fails_with else task.price_units
-                self._spent[task.account] = self._spent.get(task.account, 0.0) + task.billed_units
+                purse = task.account, task.package
+                self._spent[purse] = self._spent.get(purse, 0.0) + task.billed_units
                 self._running.pop(task.id, None)
         return task
 
@@ -309,9 +330,9 @@ class State:
         ]
         return sorted(chosen, key=lambda task: (task.created_at, int(task.id)), reverse=True)
 
-    def balance(self, account: str = PRACTICE_ACCOUNT) -> float:
-        """Return the units an account has left; only finished tasks have taken any."""
-        return self.balance_units - self._spent.get(account, 0.0)
+    def balance(self, account: str = SIMULATOR_ACCOUNT, package: Kind = "video") -> float:
+        """Return the units an account has left of one kind; only finished tasks have taken any."""
+        return self.balance_units - self._spent.get((account, package), 0.0)
 
     def billed(self, account: str | None = None) -> list[SimTask]:
         """Return the tasks that were paid for: those that succeeded."""

@@ -7,7 +7,6 @@ import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -16,26 +15,20 @@ from PIL import Image
 
 from . import motion
 from .caption import Caption, Planes
-from .order import Camera, Order, Shot
-from .scene import Change, Painting, Picture
+from .order import Camera, Shot, VideoOrder
+from .results import Stopped
+from .scene import SCENE_SIDE, Change, Painting, Picture
 from .tone import tone
 
-#: Part of every content key: change it when the pictures change.
-VERSION = 1
 FPS = 24
 SAMPLE_RATE = 48_000
 SHORT_SIDE = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
-SCENE_SIDE = 540  # pixels of the short side while painting; the encoder's scaler enlarges
 CODEC = {"preset": "ultrafast", "crf": "22", "threads": "2"}
 TINY_CODEC = {"preset": "ultrafast", "threads": "1"}
 
 
-class Stopped(Exception):
-    """The server closed while a video was being drawn."""
-
-
-def make(order: Order, target: Path, stop: threading.Event) -> None:
-    """Write an order's video to `target`; raises Stopped when `stop` is set meanwhile."""
+def make(order: VideoOrder, target: Path, stop: threading.Event) -> None:
+    """Write an order's video to `target`; raise Stopped when `stop` is set meanwhile."""
     width, height = frame_size(order)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         picture = container.add_stream("libx264", rate=FPS, options=CODEC)
@@ -60,7 +53,7 @@ def make(order: Order, target: Path, stop: threading.Event) -> None:
             container.mux(sound.encode())
 
 
-def frame_size(order: Order) -> tuple[int, int]:
+def frame_size(order: VideoOrder) -> tuple[int, int]:
     """Return width and height: the asked ratio, or the first picture's, at the mode's resolution."""
     source = order.start or order.end
     if source:
@@ -78,7 +71,7 @@ def _scaled(across: float, upright: float, short: int) -> tuple[int, int]:
     return round(across * factor / 2) * 2, round(upright * factor / 2) * 2
 
 
-def _frames(order: Order, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+def _frames(order: VideoOrder, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
     shots = order.shots or (Shot(order.prompt, order.seconds),)
     small = _scaled(*size, SCENE_SIDE)
     begins = 0
@@ -102,13 +95,13 @@ def _frames(order: Order, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
         begins += count
 
 
-def _pictures_named(order: Order) -> str:
+def _pictures_named(order: VideoOrder) -> str:
     if order.start and order.end:
         return "Start picture to end picture"
     return "Start picture" if order.start else "To the end picture" if order.end else ""
 
 
-def _view(order: Order, camera: Camera | None, moment: float) -> motion.View:
+def _view(order: VideoOrder, camera: Camera | None, moment: float) -> motion.View:
     if camera is None and (order.start or order.end):
         # The first and the last frame must be the given pictures as they are, so the camera breathes between.
         return motion.View(scale=1 + 0.06 * math.sin(math.pi * moment))
@@ -116,7 +109,7 @@ def _view(order: Order, camera: Camera | None, moment: float) -> motion.View:
 
 
 def _scene(
-    order: Order, shot: Shot, place: int, count: int, size: tuple[int, int]
+    order: VideoOrder, shot: Shot, place: int, count: int, size: tuple[int, int]
 ) -> Painting | Picture | Change:
     words = f"{place}:{shot.prompt}"
     first = Picture(order.start, size) if order.start and place == 0 else Painting(words, size)
@@ -138,8 +131,9 @@ def _planes(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Planes:
     )
 
 
-def make_tiny(target: BinaryIO) -> None:
-    """Write a video of one second, 64 by 64 pixels, that any player opens."""
+def tiny() -> bytes:
+    """Return a video of one second, 64 by 64 pixels, that any player opens."""
+    target = io.BytesIO()
     with av.open(target, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options=TINY_CODEC)
         stream.width = stream.height = 64
@@ -149,3 +143,4 @@ def make_tiny(target: BinaryIO) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return target.getvalue()

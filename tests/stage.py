@@ -25,7 +25,7 @@ from kling_takes.apis.kling.request import KlingRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.server import SimulatorServer, create_app
-from kling_takes.simulator.state import PRACTICE_COMFY_TOKEN, PRACTICE_KEY, State
+from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN, SIMULATOR_KEY, State
 from kling_takes.tests.builders import TABLE, text_request
 from kling_takes.tests.virtual_time import VirtualClock
 
@@ -77,13 +77,13 @@ class Stage:
     def files(self) -> Path:
         return self.folder / "files"
 
-    def settings(self, key: str | None = PRACTICE_KEY, **changes: str | None) -> Settings:
+    def settings(self, key: str | None = SIMULATOR_KEY, **changes: str | None) -> Settings:
         """The user's own key; a variable that is None is not set."""
         environ = {"KLING_API_KEY": key, "KLING_API_BASE": self.url, **changes}
         known = {name: value for name, value in environ.items() if value is not None}
         return load_settings(known, self.folder / "user")
 
-    def comfy_settings(self, token: str = PRACTICE_COMFY_TOKEN) -> Settings:
+    def comfy_settings(self, token: str = SIMULATOR_COMFY_TOKEN) -> Settings:
         """A Comfy.org account instead of a key."""
         return load_settings({}, self.folder / "user", comfy_token=token, comfy_api_base=self.url)
 

@@ -23,7 +23,7 @@ from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
-from kling_takes.simulator.state import PRACTICE_KEY
+from kling_takes.simulator.state import SIMULATOR_KEY
 from kling_takes.tests.builders import TABLE, text_request
 
 #: exit codes of a child that was not killed
@@ -59,7 +59,7 @@ class Deaf:
 async def one_take(url: str, folder: Path, prompt: str) -> Delivered:
     """Run the take of a folder once: its journal and its files are in there."""
     journal = Journal(folder / "journal.sqlite3")
-    settings = load_settings({"KLING_API_KEY": PRACTICE_KEY, "KLING_API_BASE": url}, folder)
+    settings = load_settings({"KLING_API_KEY": SIMULATOR_KEY, "KLING_API_BASE": url}, folder)
     studio = Studio.open(settings, TABLE, journal, clock=QuickClock(), policy=POLICY)
     try:
         plan = studio.plan(text_request(prompt=prompt), 0)

@@ -18,9 +18,9 @@ from aiohttp import web
 from kling_takes.apis import errors, slots
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
-from kling_takes.simulator.desk import Desk
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.order import Order
+from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
 from kling_takes.tests.builders import text_request
 from kling_takes.tests.faults.processes import Process, Run, working_for
@@ -123,7 +123,7 @@ class World:
             comfy_tokens={key: key for key in KEYS.values()} if mode == "comfy" else {},
             proxy_idempotency=idempotency,
         )
-        self.desk = Desk(self.books)
+        self.handler = RequestHandler(self.books)
         rig.world = self
 
     # -- what the processes see ------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class World:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request and write down what a create came to."""
         if request.method != "POST":
-            return await self.desk.handle(request)
+            return await self.handler.handle(request)
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         process = next((name for name, known in KEYS.items() if known == key), "")
         create = Create(self.owner(process), HOME[process], request.headers.get("Idempotency-Key"))
@@ -192,7 +192,7 @@ class World:
             for process in self._all:
                 process.die()
         _create_of.set(create)
-        response = await self.desk.handle(request)
+        response = await self.handler.handle(request)
         transport = request.transport
         if transport is not None and not transport.is_closing():
             create.http = response.status
@@ -289,7 +289,7 @@ class World:
 
     def close(self) -> None:
         """Close every file; hanging answers come to their end."""
-        self.desk.closing.set()
+        self.handler.closing.set()
         self.sleep(0)
         for process in self._all:
             process.journal.close()

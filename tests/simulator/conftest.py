@@ -13,7 +13,7 @@ from aiohttp import web
 from PIL import Image
 
 from kling_takes.simulator.server import create_app
-from kling_takes.simulator.state import PRACTICE_KEY, State
+from kling_takes.simulator.state import SIMULATOR_KEY, State
 
 START = 1_790_000_000.0
 T2V = "/v1/videos/text2video"
@@ -21,7 +21,7 @@ I2V = "/v1/videos/image2video"
 
 
 class Bench:
-    """The simulator's address, its state, its clock, and a client that has the practice key."""
+    """The simulator's address, its state, its clock, and a client that has its key."""
 
     def __init__(self) -> None:
         self.now = START
@@ -30,7 +30,7 @@ class Bench:
         self.session: aiohttp.ClientSession | None = None
 
     async def ask(
-        self, method: str, path: str, *, key: str | None = PRACTICE_KEY, **options: Any
+        self, method: str, path: str, *, key: str | None = SIMULATOR_KEY, **options: Any
     ) -> tuple[int, Any]:
         """Return HTTP status and JSON of one request."""
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {key}"} if key else {})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kling_takes.simulator import prices
-from kling_takes.simulator.order import Order
+from kling_takes.simulator.offer import Offer
+from kling_takes.simulator.products import PRODUCTS
 
 T2V = "/v1/videos/text2video"
 I2V = "/v1/videos/image2video"
@@ -131,10 +132,12 @@ async def test_the_deduction_is_the_price_list_s(bench, fields, units):
     assert (await bench.finished(**fields))["final_unit_deduction"] == units
 
 
-def test_a_voice_of_one_s_own_and_an_unpriced_model_have_a_price():
-    assert prices.units(Order("image2video", "kling-v2-6", "x", mode="pro", sound=True, voices=True)) == 6.0
-    assert prices.units(Order("text2video", "made-up", "x", seconds=7)) == 7.0
-    assert prices.usd_per_unit() == 0.14
+def test_a_voice_of_one_s_own_and_an_unpriced_model_have_a_price(picture):
+    product = PRODUCTS["image2video"]
+    body = {"model_name": "kling-v2-6", "prompt": "x", "mode": "pro", "sound": "on", "image": picture()}
+    spoken = product.read_legacy(body | {"voice_list": [{"voice_id": "1"}]}, Offer())
+    assert product.units(spoken) == 6.0
+    assert prices.units_per_second("made-up", "std", sound=False) == 1.0
 
 
 async def test_the_account_shows_its_pack(bench):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kling_takes.simulator.desk import LARGE
+from kling_takes.simulator.request_handler import LARGE
 
 T2V = "/v1/videos/text2video"
 I2V = "/v1/videos/image2video"

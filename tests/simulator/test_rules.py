@@ -6,20 +6,25 @@ import pytest
 
 from kling_takes.simulator import rules
 from kling_takes.simulator.answers import Refusal
-from kling_takes.simulator.catalog import Model
-from kling_takes.simulator.order import Camera, Shot
+from kling_takes.simulator.offer import Offer
+from kling_takes.simulator.order import Camera, Shot, VideoOrder
+from kling_takes.simulator.products import PRODUCTS
 
 V25, V26, V3 = "kling-v2-5-turbo", "kling-v2-6", "kling-v3"
 
 
+def check(product: str, body: dict, offer: Offer = Offer()) -> VideoOrder:  # noqa: B008 - frozen
+    return PRODUCTS[product].read_legacy(body, offer)
+
+
 def text(model: str = V26, **fields):
-    return rules.check("text2video", {"model_name": model, "prompt": "a fox"} | fields)
+    return check("text2video", {"model_name": model, "prompt": "a fox"} | fields)
 
 
 def refused(product: str = "text2video", *, retired: bool = False, **fields) -> Refusal:
     body = {"model_name": V26, "prompt": "a fox"} | fields
     with pytest.raises(Refusal) as caught:
-        rules.check(product, body, retired_models=retired)
+        check(product, body, Offer(retired_models=retired))
     return caught.value
 
 
@@ -137,14 +142,14 @@ def test_a_camera_field_is_ignored_by_every_living_model_but_must_be_well_formed
 
 
 def test_customized_shots_take_the_prompt_s_place():
-    order = rules.check("text2video", shots(shot(1, "door"), shot(2, "garden"), prompt="not used"))
+    order = check("text2video", shots(shot(1, "door"), shot(2, "garden"), prompt="not used"))
     assert order.shots == (Shot("door", 2), Shot("garden", 2))
     assert (order.prompt, order.seconds, order.ignored) == ("", 4, ("prompt",))
 
 
 def test_shots_chosen_by_the_model_need_the_prompt():
     body = {"model_name": V3, "multi_shot": True, "shot_type": "intelligence"}
-    assert rules.check("text2video", body | {"prompt": "a story"}).shots == ()
+    assert check("text2video", body | {"prompt": "a story"}).shots == ()
     assert str(refused(**body, prompt="")) == "prompt cannot be empty"
 
 
@@ -174,7 +179,7 @@ def image(picture, **fields):
 
 
 def test_an_image_video_has_no_aspect_ratio_of_its_own(picture):
-    order = rules.check("image2video", image(picture, aspect_ratio="9:16"))
+    order = check("image2video", image(picture, aspect_ratio="9:16"))
     assert order.ignored == ("aspect_ratio",)
     assert order.aspect_ratio == ""
     assert order.start is not None
@@ -197,7 +202,7 @@ def test_an_image_video_has_no_aspect_ratio_of_its_own(picture):
 def test_an_end_picture_goes_with_these(picture, fields, passes):
     body = image(picture, image_tail=picture(colour="orange"), **fields)
     if passes:
-        assert rules.check("image2video", body).end is not None
+        assert check("image2video", body).end is not None
     else:
         assert "image_tail" in str(refused("image2video", **body))
 
@@ -210,7 +215,7 @@ def test_an_end_picture_alone_is_refused_by_every_living_model(picture):
 
 def test_end_picture_and_shots_go_together_on_v3(picture):
     body = shots(shot(1), shot(2)) | {"image": picture(), "image_tail": picture()}
-    assert len(rules.check("image2video", body).shots) == 2
+    assert len(check("image2video", body).shots) == 2
 
 
 def test_an_image_video_needs_words_too(picture):
@@ -237,7 +242,7 @@ def test_what_goes_with_an_image_is_checked(picture, fields, words):
 
 
 def test_voices_are_for_v2_6_pro_with_sound(picture):
-    order = rules.check(
+    order = check(
         "image2video",
         image(picture, mode="pro", sound="on", voice_list=[{"voice_id": "1"}], prompt="<<<voice_1>>> hello"),
     )
@@ -246,7 +251,7 @@ def test_voices_are_for_v2_6_pro_with_sound(picture):
 
 def old(product="text2video", model="kling-v1", **fields):
     body = {"model_name": model, "prompt": "a fox"} | fields
-    return rules.check(product, body, retired_models=True)
+    return check(product, body, Offer(retired_models=True))
 
 
 def test_the_retired_models_work_when_they_are_switched_on():
@@ -303,9 +308,3 @@ def test_an_end_picture_alone_was_possible_once(picture):
     order = old("image2video", model="kling-v1-6", mode="pro", image_tail=picture())
     assert order.start is None
     assert order.end is not None
-
-
-def test_a_model_that_a_test_brings_along_is_known():
-    body = {"model_name": "my-model", "prompt": "x", "duration": "7"}
-    model = Model("my-model", None, durations=(7,))
-    assert rules.check("text2video", body, extra_models=(model,)).seconds == 7

@@ -20,11 +20,11 @@ from aiohttp import web
 from kling_takes.simulator import SimulatorServer, State, create_app
 from kling_takes.simulator.__main__ import arguments, main, state_for
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import PRACTICE_KEY
+from kling_takes.simulator.state import SIMULATOR_KEY
 
 T2V = "/v1/videos/text2video"
 BODY = {"model_name": "kling-v2-6", "prompt": "a fox"}
-HEADERS = {"Authorization": f"Bearer {PRACTICE_KEY}"}
+HEADERS = {"Authorization": f"Bearer {SIMULATOR_KEY}"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -205,7 +205,7 @@ def test_the_command_says_how_to_use_it_and_ends_cleanly(number):
         said = "".join(lines)
         url = re.search(r"http://127\.0\.0\.1:\d+", said).group()
         assert f"KLING_API_BASE={url}" in said
-        assert f"KLING_API_KEY={PRACTICE_KEY}" in said
+        assert f"KLING_API_KEY={SIMULATOR_KEY}" in said
         assert "KLING_SECRET_KEY=" in said
         assert post(url)["code"] == 0
         child.send_signal(number)

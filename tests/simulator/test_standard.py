@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from kling_takes.simulator import standard_rules
 from kling_takes.simulator.answers import Refusal
-from kling_takes.simulator.order import Shot
+from kling_takes.simulator.offer import Offer
+from kling_takes.simulator.order import Shot, VideoOrder
+from kling_takes.simulator.products import PRODUCTS
 
 TURBO, V3, V26, V25 = "kling-3.0-turbo", "kling-3.0", "kling-2.6", "kling-2.5-turbo"
 
 
+def check(product: str, model: str, body: dict) -> VideoOrder:
+    return PRODUCTS[product].read_standard(model, body, Offer())
+
+
 def text(model: str = TURBO, prompt: str = "a fox", *, settings: dict | None = None, **fields):
-    return standard_rules.check("text2video", model, {"prompt": prompt, "settings": settings or {}} | fields)
+    return check("text2video", model, {"prompt": prompt, "settings": settings or {}} | fields)
 
 
 def frames(model: str, *items: dict, settings: dict | None = None):
     contents = [{"type": "prompt", "text": "a fox"}, *items]
-    return standard_rules.check("image2video", model, {"contents": contents, "settings": settings or {}})
+    return check("image2video", model, {"contents": contents, "settings": settings or {}})
 
 
 def first(picture) -> dict:
@@ -104,7 +109,7 @@ def test_unknown_fields_at_the_top_are_dropped_in_silence():
 )
 def test_wrong_contents_are_refused_in_the_recorded_words(contents, words):
     with pytest.raises(Refusal) as caught:
-        standard_rules.check("image2video", V3, {"contents": contents})
+        check("image2video", V3, {"contents": contents})
     assert words in str(caught.value)
 
 

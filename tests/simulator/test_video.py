@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from kling_takes.simulator import caption, video
-from kling_takes.simulator.order import Camera, Order, Shot
+from kling_takes.simulator.order import Camera, Shot, VideoOrder
 from kling_takes.simulator.render import content_key, tiny
+from kling_takes.simulator.results import File, Stopped
 from kling_takes.simulator.tone import tone
 
 
@@ -23,7 +24,7 @@ def small(monkeypatch):
     monkeypatch.setattr(video, "SCENE_SIDE", 72)
 
 
-def draw(order: Order, tmp_path: Path) -> Path:
+def draw(order: VideoOrder, tmp_path: Path) -> Path:
     target = tmp_path / "drawn.mp4"
     video.make(order, target, threading.Event())
     return target
@@ -34,8 +35,8 @@ def frames(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in container.decode(video=0)]
 
 
-def order(**fields) -> Order:
-    return Order("text2video", "kling-v2-6", "a fox in the snow", **({"seconds": 3} | fields))
+def order(**fields) -> VideoOrder:
+    return VideoOrder("text2video", "kling-v2-6", "a fox in the snow", **({"seconds": 3} | fields))
 
 
 def picture(colour: str, picture_maker) -> bytes:
@@ -68,7 +69,7 @@ def test_ratio_and_mode_make_the_size(monkeypatch, ratio, mode, size):
 def test_a_picture_gives_its_own_ratio(monkeypatch, picture, size, expected):
     monkeypatch.undo()
     start = base64.b64decode(picture(*size))
-    assert video.frame_size(Order("image2video", "kling-v3", "x", start=start)) == expected
+    assert video.frame_size(VideoOrder("image2video", "kling-v3", "x", start=start)) == expected
 
 
 @pytest.mark.parametrize("seconds", [3, 5])
@@ -110,7 +111,7 @@ def test_every_frame_differs_from_the_one_before(tmp_path):
 
 
 def test_the_prompt_and_the_mark_are_on_the_picture(tmp_path):
-    blank = Order("text2video", "kling-v2-6", "x", seconds=3)
+    blank = VideoOrder("text2video", "kling-v2-6", "x", seconds=3)
     scene = video._scene(blank, Shot("x", 3), 0, 1, (128, 72)).frame(0.0, video._view(blank, None, 0.0))
     plain = np.asarray(scene.resize((256, 144))).astype(np.int16)
     written = np.abs(frames(draw(blank, tmp_path))[0] - plain).max(axis=2) > 60
@@ -121,7 +122,7 @@ def test_the_prompt_and_the_mark_are_on_the_picture(tmp_path):
 
 def test_start_and_end_picture_are_where_they_belong(tmp_path, picture):
     teal, orange = base64.b64decode(picture(480, 320, "teal")), base64.b64decode(picture(480, 320, "orange"))
-    both = Order("image2video", "kling-v3", "x", seconds=3, start=teal, end=orange)
+    both = VideoOrder("image2video", "kling-v3", "x", seconds=3, start=teal, end=orange)
     drawn = frames(draw(both, tmp_path))
     assert near(drawn[0], (0, 128, 128))
     assert near(drawn[12], (0, 128, 128))
@@ -132,10 +133,10 @@ def test_start_and_end_picture_are_where_they_belong(tmp_path, picture):
 
 def test_one_picture_stays_at_its_end_of_the_video(tmp_path, picture):
     teal = base64.b64decode(picture(480, 320, "teal"))
-    drawn = frames(draw(Order("image2video", "kling-v3", "x", seconds=3, start=teal), tmp_path))
+    drawn = frames(draw(VideoOrder("image2video", "kling-v3", "x", seconds=3, start=teal), tmp_path))
     assert near(drawn[0], (0, 128, 128))
     assert near(drawn[-1], (0, 128, 128))
-    drawn = frames(draw(Order("image2video", "kling-v1-6", "x", seconds=3, end=teal), tmp_path))
+    drawn = frames(draw(VideoOrder("image2video", "kling-v1-6", "x", seconds=3, end=teal), tmp_path))
     assert not near(drawn[0], (0, 128, 128))
     assert near(drawn[-1], (0, 128, 128))
 
@@ -150,7 +151,7 @@ def test_a_camera_moves_over_a_picture(tmp_path):
     target = io.BytesIO()
     halves.save(target, "PNG")
     fields = {"seconds": 3, "start": target.getvalue(), "camera": Camera("simple", pan=10.0)}
-    drawn = frames(draw(Order("image2video", "kling-v1-5", "x", **fields), tmp_path))
+    drawn = frames(draw(VideoOrder("image2video", "kling-v1-5", "x", **fields), tmp_path))
     row = drawn[0].shape[0] * 4 // 10
     # The camera pans right, so the bright right half comes to the left.
     edges = [int(np.argmax(frame[row, :, 0] > 128)) for frame in (drawn[0], drawn[36], drawn[-1])]
@@ -159,7 +160,7 @@ def test_a_camera_moves_over_a_picture(tmp_path):
 
 def test_each_shot_is_a_scene_of_its_own_for_its_seconds(tmp_path):
     shots = (Shot("a door", 1), Shot("a garden", 2))
-    drawn = frames(draw(Order("text2video", "kling-v3", "", seconds=3, shots=shots), tmp_path))
+    drawn = frames(draw(VideoOrder("text2video", "kling-v3", "", seconds=3, shots=shots), tmp_path))
     assert len(drawn) == 72
     changes = [float(np.abs(drawn[place] - drawn[place - 1]).mean()) for place in range(1, len(drawn))]
     assert int(np.argmax(changes)) == 23
@@ -169,15 +170,17 @@ def test_each_shot_is_a_scene_of_its_own_for_its_seconds(tmp_path):
 def test_a_closing_server_stops_a_drawing(tmp_path):
     stop = threading.Event()
     stop.set()
-    with pytest.raises(video.Stopped):
+    with pytest.raises(Stopped):
         video.make(order(), tmp_path / "never.mp4", stop)
 
 
 def test_equal_orders_share_a_video_and_others_do_not():
-    assert content_key(order(external_task_id="a")) == content_key(order(external_task_id="b"))
+    mp4 = File(0, "mp4")
+    assert content_key(order(external_task_id="a"), mp4) == content_key(order(external_task_id="b"), mp4)
     different = [order(), order(seconds=4), order(mode="pro"), order(sound=True), order(aspect_ratio="1:1")]
     different += [order(start=b"1"), order(end=b"1"), order(camera=Camera("down_back"))]
-    assert len({content_key(one) for one in different}) == len(different)
+    assert len({content_key(one, mp4) for one in different}) == len(different)
+    assert content_key(order(), File(1, "mp4")) != content_key(order(), mp4)
 
 
 def test_the_tiny_video_is_made_once_and_plays():

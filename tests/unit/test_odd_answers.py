@@ -18,7 +18,7 @@ from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
 from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import PRACTICE_ACCESS_KEY, PRACTICE_SECRET_KEY
+from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 from kling_takes.tests.stage import serving, stage, video
 
 
@@ -89,7 +89,7 @@ async def test_a_refused_look_does_not_say_that_there_is_no_task(tmp_path: Path)
         bought = await s.take(s.studio(s.journal("one")))
         s.state.faults.append(Fault("any", "html_403", times=100))
         pair = s.settings(
-            KLING_API_KEY=None, KLING_ACCESS_KEY=PRACTICE_ACCESS_KEY, KLING_SECRET_KEY=PRACTICE_SECRET_KEY
+            KLING_API_KEY=None, KLING_ACCESS_KEY=SIMULATOR_ACCESS_KEY, KLING_SECRET_KEY=SIMULATOR_SECRET_KEY
         )
         with pytest.raises(errors.AccountRefused):
             await s.recover(s.studio(s.journal("two"), settings=pair), bought.task_id)

@@ -13,7 +13,7 @@ from kling_takes.apis import errors
 from kling_takes.apis.kling import dialects
 from kling_takes.apis.kling.dialects import Dialect
 from kling_takes.apis.kling.products import PRODUCTS
-from kling_takes.simulator.state import PRACTICE_ACCESS_KEY, PRACTICE_SECRET_KEY
+from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 from kling_takes.tests.builders import image_request, text_request
 from kling_takes.tests.stage import serving, stage
 from kling_takes.tests.throwaway import AnyKling, Pictures, PicturesRequest, table_with
@@ -78,7 +78,7 @@ async def test_a_plan_is_that_of_the_dialect_in_which_the_credential_reaches_the
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path) as s:
-        pair = s.settings(None, KLING_ACCESS_KEY=PRACTICE_ACCESS_KEY, KLING_SECRET_KEY=PRACTICE_SECRET_KEY)
+        pair = s.settings(None, KLING_ACCESS_KEY=SIMULATOR_ACCESS_KEY, KLING_SECRET_KEY=SIMULATOR_SECRET_KEY)
         by_key, by_pair = s.studio(), s.studio(settings=pair)
         turbo = text_request(model_name="kling-3.0-turbo")
         assert by_key.plan(turbo, 0).dialect.name == "standard"

@@ -13,7 +13,7 @@ from kling_takes.tests.stage import stage, video
 async def test_recover_finds_a_task_by_either_id_and_of_any_product(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         omni = s.state.seed_task("omni-video", external_task_id="mine-1")
-        turbo = s.state.seed_task("text-to-video", "standard")
+        turbo = s.state.seed_task("text2video", "standard")
         for wanted, task in ((omni.id, omni), ("mine-1", omni), (turbo.id, turbo)):
             got = await s.recover(s.studio(), wanted)
             assert got.task_id == task.id

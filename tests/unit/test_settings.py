@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kling_takes.apis.credentials import ApiKey, ComfyOrg, KeyPair
 from kling_takes.apis.errors import ConfigurationError, CredentialsError
-from kling_takes.apis.settings import PRACTICE_KEY, Settings, checked_url, is_loopback, load_settings
+from kling_takes.apis.settings import SIMULATOR_KEY, Settings, checked_url, is_loopback, load_settings
 
 GLOBAL = "https://api-singapore.klingai.com"
 CHINA = "https://api-beijing.klingai.com"
@@ -158,8 +158,8 @@ def test_the_simulator_is_used_whatever_else_is_set(folder: Path, canary: str) -
     (folder / "credentials.json").write_text("broken")
     made = load(folder, environ, comfy_token=canary, simulator_url="http://127.0.0.1:4711/")
     assert made.base_url == "http://127.0.0.1:4711"
-    assert made.credential == ApiKey(PRACTICE_KEY)
-    assert made.account == f"127.0.0.1:4711#{ApiKey(PRACTICE_KEY).fingerprint()}"
+    assert made.credential == ApiKey(SIMULATOR_KEY)
+    assert made.account == f"127.0.0.1:4711#{ApiKey(SIMULATOR_KEY).fingerprint()}"
     assert made.backend == "simulator"
 
 

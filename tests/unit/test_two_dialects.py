@@ -47,7 +47,7 @@ async def test_an_attempt_after_one_that_failed_in_the_other_dialect_is_made_in_
 async def test_the_status_is_the_word_of_the_dialect_that_made_the_video(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         words = {"legacy": "succeed", "standard": "succeeded"}
-        for dialect, product in (("legacy", "omni-video"), ("standard", "text-to-video")):
+        for dialect, product in (("legacy", "omni-video"), ("standard", "text2video")):
             task = s.state.seed_task(product, dialect)
             got = await s.recover(s.studio(), task.id)
             assert got.status == words[dialect]

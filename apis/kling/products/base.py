@@ -69,9 +69,6 @@ class Product(ABC, Generic[R]):
 
     def lack_of(self, spec: ModelSpec) -> str | None:
         """Return what an entry of the model table lacks to be made with this product, or None."""
-        for dialect in spec.dialects:
-            if self.name not in spec.prompt_characters.get(dialect, {}):
-                return f"prompt_characters has no number for {dialect} {self.name}"
         return None
 
     # -- the take --------------------------------------------------------------------------------------

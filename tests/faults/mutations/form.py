@@ -31,7 +31,7 @@ NAMES = "tests/unit/test_download_names.py"
 SETTINGS = "tests/unit/test_settings.py"
 CREDENTIALS = "tests/unit/test_credentials.py"
 HOST_GUARD = "tests/unit/test_host_guard.py"
-NODES = "tests/unit/test_nodes_video.py"
+NODES = "tests/unit/test_nodes_checks.py"
 KILL = "tests/faults/test_kill.py"
 KILL_IN_DOUBT = (
     f"{KILL}::test_a_kill_between_the_answer_and_the_journal_leaves_a_row_that_says_so",

@@ -92,6 +92,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    product.problems(draft, table, dialect.name)\n",
         GUARD,
         PLAN,
+        NODES,
     ),
     # -- cancel --------------------------------------------------------------------------------------------
     one(
@@ -108,7 +109,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "nodes/host.py",
         "        interrupt_current_processing(True)",
         "        interrupt_current_processing(False)",
-        NODES,
+        HOST_GUARD,
     ),
     one(
         "Cancel leaves the take running",

@@ -1,4 +1,4 @@
-"""The desk: every request is recorded here, perhaps broken, authenticated, and answered by its dialect."""
+"""Every request comes here: it is recorded, perhaps broken, authenticated, and answered by its dialect."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 
 from aiohttp import web
 
-from . import account, auth, cdn, faults, legacy, routes, rules, standard, standard_rules
+from . import account, auth, cdn, faults, legacy, routes, standard
 from .answers import ProxyRefusal, Refusal, page, refused, success
 from .faults import Fault
 from .order import Order
-from .render import Studio
+from .render import RenderQueue
 from .state import COMFY_ACCOUNT, RequestRecord, State, without_media
 
 #: Bytes from which a request counts as large.
 LARGE = 200_000
 
 
-class Desk:
+class RequestHandler:
     """Answers the requests of one running application."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.studio = Studio(state)
+        self.queue = RenderQueue(state)
         self.closing = asyncio.Event()
         self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
@@ -43,7 +43,7 @@ class Desk:
 
     async def close(self) -> None:
         """End the drawings and what connections are left, such as one whose client stopped reading."""
-        self.studio.close()
+        self.queue.close()
         for connection in list(self._connections):
             if isinstance(connection, asyncio.Transport):
                 connection.abort()
@@ -52,12 +52,12 @@ class Desk:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.rel_url.path.startswith(cdn.PATH):
             return await self._download(request)
-        found = routes.below(request.rel_url.raw_path, self.state)
+        found = routes.below(request.rel_url.raw_path, self.state.path_prefix)
         if found is None:
             return cdn.html(404, "Not Found")
         path, proxied = found
         try:
-            route = routes.find(request.method, path, request.query, self._is_task_id)
+            route = routes.find(request.method, path, request.query, self.state.products, self._is_task_id)
         except Refusal as refusal:
             self._record(request, None)
             return self._refuse(refusal)
@@ -152,29 +152,31 @@ class Desk:
         task = self.state.accept(order, account=holder, dialect=route.dialect, body=body, owner=owner)
         if key:
             self.state.remember_key(owner, key, task)
-        self.studio.begin(task)
+        self.queue.begin(task)
         return shown(self.state, task)
 
     def _order(self, route: routes.Route, body: Any) -> Order:
-        extra = self.state.extra_models
+        product = self.state.products[route.name]
+        order: Order
         if route.dialect == "standard":
-            return standard_rules.check(route.name, route.argument, body, extra_models=extra)
-        if route.name in legacy.RETIRED_PRODUCTS:
-            raise Refusal(1203, "This API is no longer available")
-        if route.name not in legacy.CREATES:
-            raise Refusal(1203, f"The simulator makes no {route.name}; it only finds such tasks")
-        return rules.check(route.name, body, retired_models=self.state.retired_models, extra_models=extra)
+            order = product.read_standard(route.argument, body, self.state.offer)
+        else:
+            order = product.read_legacy(body, self.state.offer)
+        return order
 
-    def _look(self, route: routes.Route, query: Mapping[str, str], body: Any, holder: str, link: Any) -> Any:
+    def _look(
+        self, route: routes.Route, query: Mapping[str, str], body: Any, holder: str, link: cdn.Link
+    ) -> Any:
         if route.name == "costs":
             return account.costs(self.state, holder, query)
         if route.dialect == "standard":
             if route.operation == "list":
                 return standard.listing(self.state, holder, body, link)
             return standard.query(self.state, holder, query, link)
+        product = self.state.products[route.name]
         if route.operation == "list":
-            return legacy.listing(self.state, holder, route.name, query, link)
-        return legacy.query(self.state, holder, route.name, route.argument, link)
+            return legacy.listing(self.state, holder, product, query, link)
+        return legacy.query(self.state, holder, product, route.argument, link)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
@@ -186,17 +188,18 @@ class Desk:
         fault = self.state.take_fault("download")
         if fault is not None and fault.kind in faults.EARLY:
             return await self._strike_early(request, "download", fault)
-        task = cdn.task_behind(self.state, request)
-        if isinstance(task, web.Response):
-            return task
-        content = await self.studio.result(task)
+        found = cdn.file_behind(self.state, request)
+        if isinstance(found, web.Response):
+            return found
+        content = await self.queue.result(*found)
         if content is None:
             return cdn.html(404, "Not Found")
+        reply = cdn.FileReply(request, self.state, found, content)
         if fault is None or fault.kind == "hang":
             if fault is not None:
                 await faults.hang(fault.seconds, self.closing)
-            return await cdn.serve(request, self.state, task, content)
-        return await self._strike_late(request, cdn.whole(request, self.state, task, content), fault)
+            return await cdn.serve(request, self.state, reply)
+        return await self._strike_late(request, cdn.whole(reply), fault)
 
     async def _strike_early(self, request: web.Request, operation: str, fault: Fault) -> web.StreamResponse:
         if fault.kind == "reset_after_bytes":
