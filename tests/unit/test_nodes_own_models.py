@@ -11,7 +11,6 @@ from kling_takes import nodes
 from kling_takes.apis import errors
 from kling_takes.apis.kling.model_file import load_table
 from kling_takes.nodes import host, model_table
-from kling_takes.simulator.catalog import Model
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, picture
 
 
@@ -52,7 +51,7 @@ def new_model(artist: Artist, kling: Any) -> str:
     }
     host.user_dir().mkdir(parents=True)
     (host.user_dir() / "models.json").write_text(json.dumps({"models": {name: entry}}), "utf-8")
-    kling.state.extra_models = (Model(None, name, modes=("std",), durations=(4, 20)),)
+    kling.state.user_models = host.user_dir() / "models.json"
     return name
 
 
