@@ -143,15 +143,17 @@ class Follower:
             )
             for place, output in enumerate(task.outputs)
         ]
+        # Names go by place: where Kling names fewer than before, no one knows which of them are left.
+        complete = len(outputs) >= max(1, ref.named)
         if ref.row_id is not None:
             await journal.call(
                 journal.succeeded,
                 ref.row_id,
                 now=finished,
-                outputs=outputs,
+                outputs=outputs if complete else [],
                 deducted_units=task.deducted_units,
             )
-        if not task.outputs:
+        if not complete:
             raise _gone(task.task_id, "Kling no longer gives a link to it")
         for place in range(len(outputs)):
             target = self.files / outputs[place].name
@@ -186,7 +188,7 @@ class Follower:
 
         async def fresh_link() -> str:
             again = await self.context.api.get(DIALECTS[ref.dialect], ref.product, ref.task_id)
-            if len(again.outputs) <= place:
+            if len(again.outputs) != len(task.outputs):
                 raise _gone(ref.task_id, "Kling no longer gives a link to it")
             return again.outputs[place].url
 
@@ -215,6 +217,12 @@ class Follower:
             if old and error.http_status in LINK_IS_DEAD:
                 raise _gone(task.task_id, "its link no longer works") from None
             error.task_id = error.task_id or task.task_id
+            raise
+        except errors.NotFound:
+            raise _gone(ref.task_id, _NOT_KNOWN) from None
+        except errors.ApiError as error:
+            error.task_id, error.external_task_id = ref.task_id, ref.external_task_id
+            error.message += " It is made and stays at Kling; queue the same take again to collect it."
             raise
 
     async def _finished(self, ref: TaskRef, expected: float, deadline: float) -> KlingTask:
@@ -251,11 +259,7 @@ class Follower:
             self._slot_is_free()
             raise _failed(error.message, ref) from None
         except errors.NotFound:
-            raise _gone(
-                ref.task_id,
-                "Kling does not know the task under this key. If you changed the key or KLING_REGION since "
-                "it was bought, change them back",
-            ) from None
+            raise _gone(ref.task_id, _NOT_KNOWN) from None
         except errors.ApiError as error:
             error.task_id = ref.task_id
             error.external_task_id = ref.external_task_id
@@ -277,6 +281,12 @@ _WORDS = {
     Phase.SUCCEEDED: "Made",
     Phase.FAILED: "Failed",
 }
+
+
+_NOT_KNOWN = (
+    "Kling does not know the task under this key. If you changed the key or KLING_REGION since it was "
+    "bought, change them back"
+)
 
 
 def _failed(reason: str, ref: TaskRef) -> errors.TaskFailed:

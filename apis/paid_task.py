@@ -233,7 +233,7 @@ class PaidTask:
     async def _after_unknown(
         self, send: _Send, row: Row, external_id: str | None, error: errors.OutcomeUnknown
     ) -> KlingTask | None:
-        """Return the task, where the create was carried out after all; None: Kling has none, send once more."""
+        """Return the task, where the create was carried out after all; None: send it once more."""
         send.doubts += 1
         send.doubtful_now = True
         if external_id is None:
@@ -265,7 +265,7 @@ class PaidTask:
         return None
 
     async def _in_doubt(self, row: Row, why: str, code: int | None = None) -> errors.OutcomeUnknown:
-        """Return the error for a doubt that can't be looked up; from here on the user is the one to send again."""
+        """Return the error for a doubt that can't be looked up: from here on only the user sends again."""
         # Shown first: a run that is cut off right after the commit must have told it all the same.
         self.status.show(f"{why} {_PROXY_DOUBT}")
         journal = self.context.journal

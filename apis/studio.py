@@ -77,7 +77,8 @@ class Studio:
 
         Raises InvalidInput where it can't.
         """
-        values = {name: info.default for name, info in request.model_fields.items()} | values
+        fields = request.model_fields.items()
+        values = {name: info.default for name, info in fields if not info.is_required()} | values
         return plan.route(
             PRODUCTS[request.product],
             Draft(values),

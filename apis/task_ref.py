@@ -22,6 +22,8 @@ class TaskRef:
     row_id: int | None = None
     #: tasks of equal keys take equally long; empty where nothing is known
     timing_key: str = ""
+    #: how many results Kling has named before
+    named: int = 0
     #: what an earlier run has brought to the disk, whole
     kept: tuple[KeptOutput, ...] = ()
     deducted_units: float | None = None
@@ -39,6 +41,7 @@ class TaskRef:
             submitted_at=row.submitted_at,
             row_id=row.row_id,
             timing_key=row.kind,
+            named=len(row.outputs),
             kept=row.outputs if row.state == "delivered" else (),
             deducted_units=row.deducted_units,
         )

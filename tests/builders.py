@@ -90,6 +90,15 @@ def purchase(take: str = "t1", **changes: Any) -> Purchase:
     return Purchase(**{**plain, **changes})
 
 
+def only_row(journal: Journal) -> Row:
+    """The latest attempt at the only take in a journal."""
+    takes = {tuple(row) for row in journal.open().execute("SELECT account, take FROM tasks").fetchall()}
+    row = journal.find(*takes.pop())
+    assert row is not None
+    assert not takes
+    return row
+
+
 def prepare(journal: Journal, bought: Purchase | None = None, now: float = 1000.0, **options: Any) -> Row:
     """The row of a create that is about to leave."""
     return journal.prepare(bought or purchase(), now=now, day_start=0.0, **options)

@@ -1,4 +1,4 @@
-"""A bench for downloads, on which nothing of the environment lies about, and a ComfyUI of paper for nodes."""
+"""A downloader that nothing in the environment lies to, and a ComfyUI of paper for nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kling_takes.apis.context import Policy
 from kling_takes.apis.download import part_file
 from kling_takes.apis.studio import Studio
 from kling_takes.nodes import host
-from kling_takes.tests.cdn import Bench, open_files
+from kling_takes.tests.cdn import Downloader, open_files
 from kling_takes.tests.paper_comfyui import Artist, put_up
 
 #: Kling is asked at once and often, or each test of a node would wait as long as a video takes
@@ -34,11 +34,11 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, no_proxies: None) -> AsyncIterator[Bench]:
-    """A bench whose end checks that no file, socket, task or claim is left."""
+async def downloader(tmp_path: Path, no_proxies: None) -> AsyncIterator[Downloader]:
+    """A downloader whose end checks that no file, socket, task or claim is left."""
     before = open_files()
     async with aiohttp.ClientSession() as session:
-        yield Bench(session, tmp_path / "kling_takes" / "8421.mp4")
+        yield Downloader(session, tmp_path / "kling_takes" / "8421.mp4")
     await asyncio.sleep(0.01)
     assert not part_file._held
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
