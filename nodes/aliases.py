@@ -26,22 +26,17 @@ ASPECT_RATIO = (
 def under_its_old_id(node: type[Any], aspect_ratio_after: str | None = None) -> type[Any]:
     """Return a node as old graphs have it, with the widget ``aspect_ratio`` behind another where it was."""
 
-    class Deprecated(node):  # type: ignore[misc] - the class comes as a value
-        DEPRECATED = True
+    def input_types(cls: type[Any]) -> dict[str, Any]:
+        inputs: dict[str, Any] = node.INPUT_TYPES()
+        required: dict[str, Any] = {}
+        for name, entry in inputs["required"].items():
+            required[name] = entry
+            if name == aspect_ratio_after:
+                required["aspect_ratio"] = ASPECT_RATIO
+        return {**inputs, "required": required}
 
-        @classmethod
-        def INPUT_TYPES(cls) -> dict[str, Any]:
-            inputs: dict[str, Any] = super().INPUT_TYPES()
-            required: dict[str, Any] = {}
-            for name, entry in inputs["required"].items():
-                required[name] = entry
-                if name == aspect_ratio_after:
-                    required["aspect_ratio"] = ASPECT_RATIO
-            return {**inputs, "required": required}
-
-    Deprecated.__name__ = Deprecated.__qualname__ = node.__name__
-    Deprecated.__doc__ = node.__doc__
-    return Deprecated
+    own = {"DEPRECATED": True, "INPUT_TYPES": classmethod(input_types), "__doc__": node.__doc__}
+    return type(node.__name__, (node,), own)
 
 
 OLD_NODES = {

@@ -101,14 +101,13 @@ class KlingNodeBase:
     @classmethod
     def required_links(cls) -> list[str]:
         """Return the inputs that always come from another node."""
-        required = cls.INPUT_TYPES()["required"]
-        return [name for name, entry in cls.declared().items() if name in required and not is_widget(entry)]
+        links = [name for name, entry in cls.declared().items() if not is_widget(entry)]
+        return [name for name in links if name in cls.INPUT_TYPES()["required"]]
 
     @classmethod
     def judged_inputs(cls) -> list[str]:
         """Return the inputs that are judged before anything runs: all whose value may be known by then."""
-        links = cls.required_links()
-        return [name for name in cls.declared() if name not in links]
+        return [name for name in cls.declared() if name not in cls.required_links()]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
@@ -176,3 +175,21 @@ class KlingNodeBase:
             refuse(shape_problems(error, self.REQUEST))
             raise
         return studio.plan(request, take, route)
+
+
+class KlingVideoNodeBase(KlingNodeBase):
+    """A node that buys a video."""
+
+    RETURN_TYPES = ("VIDEO", "STRING", "STRING")
+    RETURN_NAMES = ("VIDEO", "Kling ID", "Duration (sec)")
+    OUTPUT_TOOLTIPS = (
+        "The video. Connect it to Save Video or to any node that takes a video.",
+        "Kling's id of the task that made the video. With it, Kling Recover a Take fetches the video again.",
+        "How long the video is, in seconds, as Kling says.",
+    )
+
+    @classmethod
+    def results(cls, delivered: Delivered) -> tuple[Any, ...]:
+        """Return VIDEO, Kling ID and duration."""
+        video = delivered.of_kind("video")[0]
+        return host.video_from_file(video.path), delivered.task_id, video.duration

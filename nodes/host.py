@@ -15,13 +15,10 @@ from typing import Any, ClassVar, TypeVar
 from aiohttp import web
 
 from ..apis.board import Board, Line, Stage
+from ..apis.cancelling import unless
 
 T = TypeVar("T")
 
-#: seconds between two looks at ComfyUI's interrupt flag; Cancel is to be answered within one second
-INTERRUPT_CHECK = 0.2
-#: seconds a cancelled take gets to write down where it stands
-CANCEL_GRACE = 0.5
 #: the pack's folder under ComfyUI's user directory becomes ``__kling_takes``, which is not served by HTTP
 USER_FOLDER = "kling_takes"
 #: steps of a node's progress bar
@@ -70,57 +67,14 @@ def video_from_file(path: Path) -> Any:
     return InputImpl.VideoFromFile(str(path))
 
 
-def interrupted() -> bool:
-    """Return whether the user pressed Cancel; the flag stays up for the other nodes."""
-    from comfy.model_management import processing_interrupted
-
-    return bool(processing_interrupted())
-
-
-def interrupt_exception() -> Exception:
-    """Return what to raise for a clean "interrupted"."""
-    from comfy.model_management import InterruptProcessingException
-
-    error: Exception = InterruptProcessingException()
-    return error
-
-
 async def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` and leave within a second when the user presses Cancel.
 
-    ``work`` is cancelled and gets half a second to write down where it stands; slower cleaning up does not
-    keep the user waiting. Raises ComfyUI's interrupt exception on Cancel. A CancelledError that comes from
-    outside (another node of the graph failed) is passed on to ``work`` and then raised.
-
-    An error of a node that ends in its very first step is recorded by ComfyUI with all its inputs, the
-    Comfy.org token among them, and can then be read in the history. So ``work`` always runs as a task of its
-    own: ComfyUI records no inputs for a node that it had to wait for.
+    Raises ComfyUI's exception for a clean "interrupted". The flag stays up for the other nodes.
     """
-    if interrupted():
-        work.close()
-        raise interrupt_exception()
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(_look_at_outcome)
-    try:
-        while True:
-            done, _ = await asyncio.wait({task}, timeout=INTERRUPT_CHECK)
-            if done:
-                return task.result()
-            if interrupted():
-                task.cancel()
-                await asyncio.wait({task}, timeout=CANCEL_GRACE)
-                raise interrupt_exception()
-    except asyncio.CancelledError:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_GRACE)
-        raise
+    from comfy.model_management import InterruptProcessingException, processing_interrupted
 
-
-def _look_at_outcome(task: asyncio.Future[Any]) -> None:
-    """Look at an abandoned task's error; asyncio would print it as never retrieved."""
-    if not task.cancelled():
-        task.exception()
+    return await unless(processing_interrupted, work, InterruptProcessingException)
 
 
 def add_route(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
@@ -145,10 +99,14 @@ def send_progress(fraction: float, node_id: str | None) -> None:
     ComfyUI's own hook clears the interrupt flag and raises. The flag has to stay for all nodes of the graph,
     so it is put up again.
     """
-    from comfy.model_management import InterruptProcessingException, interrupt_current_processing
+    from comfy.model_management import (
+        InterruptProcessingException,
+        interrupt_current_processing,
+        processing_interrupted,
+    )
     from comfy.utils import ProgressBar
 
-    if node_id is None or interrupted():
+    if node_id is None or processing_interrupted():
         return
     try:
         ProgressBar(PROGRESS_STEPS, node_id=node_id).update_absolute(round(fraction * PROGRESS_STEPS))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.kling.products.image_to_video import KlingImage2VideoRequest
-from .base import HIDDEN, TAKE_INPUT
-from .outputs import KlingVideoNodeBase
+from .base import HIDDEN, TAKE_INPUT, KlingVideoNodeBase
 
 
 class KlingImage2VideoNode(KlingVideoNodeBase):

@@ -20,7 +20,7 @@ class KlingTakesPromptList:
 
     FUNCTION = "make"
     CATEGORY = CATEGORY
-    VALIDATE_INPUTS = WidgetCheck()
+    VALIDATE_INPUTS = WidgetCheck("prompts")
     DESCRIPTION = (
         "One prompt a line. A video node that is fed with the list makes one video of each, all at the same "
         "time, as far as your Kling account allows."
@@ -37,11 +37,6 @@ class KlingTakesPromptList:
             "required": {"prompts": ("STRING", {"default": "", "multiline": True, "tooltip": PROMPTS_TIP})},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
-
-    @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the lines."""
-        return ["prompts"]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:

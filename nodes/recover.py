@@ -6,8 +6,7 @@ from typing import Any
 
 from ..apis.ids import problem_of_id
 from . import host
-from .base import CATEGORY, HIDDEN
-from .outputs import KlingVideoNodeBase
+from .base import CATEGORY, HIDDEN, KlingVideoNodeBase
 from .validation import WidgetCheck
 
 ANY_PRODUCT = "auto"
@@ -23,7 +22,7 @@ class KlingTakesRecover:
 
     FUNCTION = "api_call"
     CATEGORY = CATEGORY
-    VALIDATE_INPUTS = WidgetCheck()
+    VALIDATE_INPUTS = WidgetCheck("task_id")
     DESCRIPTION = (
         "Fetches a video that is already paid for, by its id: after a crash, from another computer, or one "
         "that was made outside ComfyUI. Buys nothing. Kling keeps videos for 30 days. A task that still runs "
@@ -51,11 +50,6 @@ class KlingTakesRecover:
             },
             "hidden": HIDDEN,
         }
-
-    @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the id alone: ComfyUI checks the choice itself."""
-        return ["task_id"]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:

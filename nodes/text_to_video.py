@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.kling.products.text_to_video import KlingText2VideoRequest
-from .base import HIDDEN, TAKE_INPUT
-from .outputs import KlingVideoNodeBase
+from .base import HIDDEN, TAKE_INPUT, KlingVideoNodeBase
 
 
 class KlingTextToVideoNode(KlingVideoNodeBase):

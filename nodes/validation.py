@@ -21,9 +21,13 @@ ABSENT = object()
 class WidgetCheck:
     """The class attribute ``VALIDATE_INPUTS`` of a node.
 
-    The node says with ``judged_inputs()`` which inputs are judged, and with ``check_widgets(known,
-    linked)`` what is wrong with them: True, or sentences.
+    The node says with ``check_widgets(known, linked)`` what is wrong: True, or sentences. ``judged`` are the
+    inputs that it judges; a node that judges what it declares leaves them out and has ``judged_inputs()``.
     """
+
+    def __init__(self, *judged: str) -> None:
+        """Belong to a node."""
+        self._judged = judged
 
     def __get__(self, instance: object, node: type[Any]) -> Callable[..., bool | str]:
         """Return the function that ComfyUI calls, with a signature made from the node's inputs.
@@ -36,14 +40,14 @@ class WidgetCheck:
             known = {
                 name: value for name, value in values.items() if value is not None and value is not ABSENT
             }
-            answer: bool | str = node.check_widgets(
-                known, [name for name, value in values.items() if value is None]
-            )
+            linked = [name for name, value in values.items() if value is None]
+            answer: bool | str = node.check_widgets(known, linked)
             return answer
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [inspect.Parameter(name, kind, default=ABSENT) for name in node.judged_inputs()]
-        validate.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # for inspect
+        names = self._judged or node.judged_inputs()
+        parameters = [inspect.Parameter(name, kind, default=ABSENT) for name in names]
+        vars(validate)["__signature__"] = inspect.Signature(parameters)
         return validate
 
 

@@ -6,8 +6,8 @@ between them nothing is said. The sentence goes behind the prompt and counts tow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -137,14 +137,28 @@ def with_words(prompt: str, control: KlingCameraControl) -> str:
     return f"{start}{stop} {words(control)}"
 
 
+def check_movements(camera_type: str, movements: Mapping[str, float]) -> Iterator[Problem]:
+    """Yield what is wrong with a move as a node has it: ``movements`` by their widgets, as far as known."""
+    types = get_args(CameraType)
+    if camera_type not in types:
+        text = f"there is no move {camera_type!r}. Choose one of {', '.join(types)}."
+        yield Problem("camera_control_type", f"camera_control_type: {text}")
+        return
+    axis_of = KlingCameraConfig.fields_by_widget()
+    axes = {axis_of[widget]: value for widget, value in movements.items()}
+    yield from check_camera(camera_type, axes, KlingCameraConfig.widget_of)
+
+
 def check_camera(
-    camera_type: str, axes: Mapping[str, float | None], widgets: Mapping[str, str] | None = None
+    camera_type: str,
+    axes: Mapping[str, float | None],
+    widget_of: Callable[[str], str] = lambda axis: axis,
 ) -> Iterator[Problem]:
     """Yield what is wrong with a move: ``axes`` by Kling's names, None or absent where a value is not known.
 
-    ``widgets`` gives the name of an axis on the node where it differs.
+    ``widget_of`` gives the name of an axis on the node where it differs.
     """
-    names = {axis: (widgets or {}).get(axis, axis) for axis in CAMERA_AXES}
+    names = {axis: widget_of(axis) for axis in CAMERA_AXES}
     known = {axis: value for axis, value in axes.items() if value is not None}
     outside = {axis: value for axis, value in known.items() if not -10 <= value <= 10}
     for axis, value in outside.items():

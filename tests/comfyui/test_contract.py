@@ -135,7 +135,7 @@ def test_the_price_of_a_node_can_be_asked_before_it_runs(comfyui: Any) -> None:
 def test_the_browser_is_told_which_widgets_decide_the_price_of_each_node_that_buys(
     comfyui: Any, golden: dict[str, Any]
 ) -> None:
-    told = comfyui.get("/kling_takes/priced_by")
+    told = comfyui.get("/kling_takes/price")
     for node, widgets in told.items():
         assert set(widgets) <= {
             name for names in golden["nodes"][node]["input_order"].values() for name in names

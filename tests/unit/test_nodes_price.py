@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kling_takes import nodes
-from kling_takes.apis.kling.model_file import load_table
 from kling_takes.nodes import price_badge
 from kling_takes.tests.paper_comfyui import Artist
 
@@ -32,14 +31,14 @@ NODES = nodes.NODE_CLASS_MAPPINGS
 def test_the_badge_shows_the_price_of_the_widgets_or_nothing(
     artist: Artist, widgets: dict[str, str], text: str
 ) -> None:
-    assert price_badge.text_of_price("KlingTakesTextToVideo", widgets, load_table()) == text
+    assert price_badge.text_of_price("KlingTakesTextToVideo", widgets) == text
 
 
 def test_a_node_that_buys_nothing_has_no_price(artist: Artist) -> None:
     widgets = {"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "5", "sound": "off"}
-    assert price_badge.text_of_price("KlingTakesImageToVideo", widgets, load_table()) == "1.5 units ($0.21)"
+    assert price_badge.text_of_price("KlingTakesImageToVideo", widgets) == "1.5 units ($0.21)"
     for node in ("KlingTakesRecover", "KlingTakesShot", "KlingTextToVideoNode", "nothing", ""):
-        assert price_badge.text_of_price(node, widgets, load_table()) == ""
+        assert price_badge.text_of_price(node, widgets) == ""
 
 
 def test_the_browser_hears_of_every_node_that_buys_and_of_widgets_that_it_has(artist: Artist) -> None:

@@ -151,6 +151,15 @@ class Product(ABC, Generic[R]):
         price = self.price(draft, spec, table)
         return str(price) if price else ""
 
+    def badge(self, widgets: Mapping[str, str], table: ModelTable) -> str:
+        """Return the price of a take with these widgets in a few words; nothing where there is none."""
+        known = {name: widgets[name] for name in self.priced_by if widgets.get(name)}
+        draft = Draft.of_widgets(self.request, known)
+        spec = table.get(self.model_name(draft))
+        if spec is None or self.problems(draft, table):
+            return ""  # what can't be made has no price
+        return self.price_in_words(draft, spec, table)
+
     @abstractmethod
     def typical_seconds(self, request: R, spec: ModelSpec) -> float:
         """Return how long Kling usually takes, in seconds."""

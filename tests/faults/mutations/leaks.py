@@ -98,10 +98,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "looking at the interrupt flag takes it down",
         "nodes/host.py",
-        "    return bool(processing_interrupted())",
-        "    up = bool(processing_interrupted())\n"
+        "    return await unless(processing_interrupted, work, InterruptProcessingException)",
         "    from comfy.model_management import interrupt_current_processing\n\n"
-        "    interrupt_current_processing(False)\n    return up",
+        "    def look() -> bool:\n        up = bool(processing_interrupted())\n"
+        "        interrupt_current_processing(False)\n        return up\n\n"
+        "    return await unless(look, work, InterruptProcessingException)",
         HOST_GUARD,
     ),
     one(
@@ -113,9 +114,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "Cancel leaves the take running",
-        "nodes/host.py",
-        "            if interrupted():\n                task.cancel()\n",
-        "            if interrupted():\n",
+        "apis/cancelling.py",
+        "            if cancelled():\n                task.cancel()\n",
+        "            if cancelled():\n",
         HOST_GUARD,
     ),
     one(
