@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, price_badge
+from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, host, price_badge
 
 WEB_DIRECTORY = "./web"
 
-price_badge.serve()
+host.add_route(price_badge.PATH, price_badge.answer)
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

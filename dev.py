@@ -4,6 +4,7 @@
     python3 dev.py test         run every check and test
     python3 dev.py bench        import time of the pack, memory of a large download
     python3 dev.py simulator    a Kling on localhost
+    python3 dev.py papers       write the tables of the README and the help pages again
     python3 dev.py faults       break everything at random and count what was billed
     python3 dev.py mutants      break the guards one by one and see that a test notices
 
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
     for name, text in (
         ("simulator", "a Kling on localhost; `dev.py simulator --help` lists its options"),
+        ("papers", "the tables of models, prices and inputs in the papers; --check only compares"),
         ("faults", "random faults, judged by the simulator's books"),
         ("mutants", "broken guards, each of which a test must notice"),
     ):

@@ -1,4 +1,4 @@
-"""Run an API-format workflow on a ComfyUI server and save what comes out.
+"""Run an API-format workflow on a ComfyUI server and save what it produces.
 
     python headless.py example_workflows/api/text_to_video.json --set 1.prompt="A red fox" --output videos
 
@@ -50,13 +50,13 @@ class Failure(Exception):
 
 
 class Server:
-    """The few requests to a ComfyUI server that a run needs; raises Failure."""
+    """The few requests to a ComfyUI server that a run needs; each raises Failure with what to do."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure(f"--server {url} is no address. It looks like http://127.0.0.1:8188")
+            raise Failure(f"--server {url} is not an address. It looks like http://127.0.0.1:8188")
         self.session = requests.Session()
         # A proxy named in the environment has no way to this machine's own loopback.
         self.session.trust_env = parts.hostname not in ("127.0.0.1", "localhost", "::1")
@@ -78,7 +78,7 @@ class Server:
         return self._json(self.request("GET", path))
 
     def queue_prompt(self, prompt_id: str, workflow: Workflow) -> dict[str, Any]:
-        """POST the workflow and return the answer, which holds `node_errors` when it was refused."""
+        """POST the workflow and return the answer, which holds ``node_errors`` when it was refused."""
         body: dict[str, Any] = {"prompt": workflow, "prompt_id": prompt_id}
         if key := os.environ.get("COMFY_API_KEY"):
             body["extra_data"] = {"api_key_comfy_org": key}
@@ -113,13 +113,13 @@ class Server:
 
 
 def load_workflow(path: Path) -> Workflow:
-    """Read an API-format workflow; raises Failure with the remedy for anything else."""
+    """Return an API-format workflow from its file; raises Failure with the remedy for anything else."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Failure(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:
-        raise Failure(f"{path} is no JSON file: {error}.") from error
+        raise Failure(f"{path} is not a JSON file: {error}.") from error
     if isinstance(data, dict) and isinstance(data.get("nodes"), list):
         raise Failure(
             f"{path} is in the editor's format. Open it in ComfyUI and save it with File > Export (API)."
@@ -131,7 +131,7 @@ def load_workflow(path: Path) -> Workflow:
         or not data
         or not all(isinstance(node, dict) and "class_type" in node for node in data.values())
     ):
-        raise Failure(f"{path} is no API-format workflow: each node must have a class_type.")
+        raise Failure(f"{path} is not an API-format workflow: each node must have a class_type.")
     return data
 
 
@@ -143,9 +143,9 @@ def label(workflow: Workflow, node_id: str) -> str:
 
 
 def apply_setting(workflow: Workflow, text: str, contracts: dict[str, Any]) -> None:
-    """Set one input from NODE.INPUT=VALUE, where NODE is an id or a title; raises Failure.
+    """Set one input from NODE.INPUT=VALUE, where NODE is an id or a title; raises Failure where it can't be.
 
-    The value becomes what the input is: text stays text, a number must be one. `contracts` is the server's
+    The value becomes what the input is: text stays text, a number must be one. ``contracts`` is the server's
     /object_info, which knows the inputs that the workflow leaves out.
     """
     target, equals, value = text.partition("=")
@@ -184,7 +184,7 @@ def _typed(value: str, kind: Any, text: str) -> Any:
         if kind == "FLOAT":
             return float(value)
     except ValueError:
-        raise Failure(f"--set {text}: this input is a number, and {value!r} is none.") from None
+        raise Failure(f"--set {text}: this input is a number, and {value!r} is not one.") from None
     if kind == "BOOLEAN":
         if value.lower() not in ("true", "false"):
             raise Failure(f"--set {text}: this input is true or false.")
@@ -196,7 +196,7 @@ def refusal(workflow: Workflow, answer: dict[str, Any]) -> list[str]:
     """Return one line for each node and input that ComfyUI did not accept.
 
     ComfyUI repeats what a node's own check says for every input the check has looked at. Such a text names
-    the input itself, so it is told once for the node and without the inputs it was repeated for.
+    the input itself, so it is said once for the node and without the inputs it was repeated for.
     """
     lines = []
     for node_id, problem in (answer.get("node_errors") or {}).items():
@@ -275,10 +275,10 @@ def files_of(outputs: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def free_path(folder: Path, filename: str) -> Path:
-    """Return a path in `folder` that is not taken; the server's name is used without any folder in it."""
+    """Return a path in ``folder`` that is not taken; the server's name is used without any folder in it."""
     name = PureWindowsPath(PurePosixPath(filename).name).name
     if name in ("", ".", ".."):
-        raise Failure(f"The server named an output {filename!r}, which is no file name.")
+        raise Failure(f"The server named an output {filename!r}, which is not a file name.")
     path, number = folder / name, 1
     while path.exists():
         number += 1
@@ -324,7 +324,7 @@ def collect(
     for node_id in wanted:
         outputs = entry.get("outputs", {}).get(node_id)
         if not outputs:
-            problems.append(f"{label(workflow, node_id)} put nothing out.")
+            problems.append(f"{label(workflow, node_id)} produced no output.")
             continue
         for item in files_of(outputs):
             try:

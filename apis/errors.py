@@ -151,9 +151,7 @@ class OutcomeUnknown(ApiError):
 
 
 class TaskFailed(KlingTakesError):
-    """Kling accepted the task and could not make it; ``billed`` says whether Kling took something for it."""
-
-    billed = False
+    """Kling accepted the task and could not make it; the sentence says whether it was billed."""
 
 
 class TaskEnded(KlingTakesError):

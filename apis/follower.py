@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import errors
+from . import endings, errors
 from .context import Context
+from .delivered import Delivered, DeliveredFile
 from .download import KINDS, download, output_name
 from .journal import KeptOutput
-from .kept import is_whole, mark_used, opens
+from .kept import is_whole, make_room, mark_used, opens
 from .kling.deduction import Deduction
 from .kling.dialects import DIALECTS
-from .kling.responses import KlingTask, Output, OutputKind, Phase
+from .kling.responses import KlingTask, Output, Phase
 from .outcomes import is_passing
 from .polling import Schedule, expected_seconds
 from .slots import Slot
@@ -23,8 +24,6 @@ from .status import Status
 from .task_ref import TaskRef
 from .transport import in_own_thread, open_session
 
-#: days that Kling keeps a result (Kling docs, 2026-09-20)
-KEPT_DAYS = 30
 #: seconds in which a finished task that names no result is asked again, and between two questions
 LINK_PATIENCE = 120.0
 LINK_PAUSE = 5.0
@@ -32,38 +31,6 @@ LINK_PAUSE = 5.0
 LOCAL_WAIT = 6.0
 #: HTTP statuses with which a CDN says that a link no longer works
 LINK_IS_DEAD = (401, 403, 404, 410)
-
-
-@dataclass(frozen=True)
-class DeliveredFile:
-    """One result that has arrived; ``duration`` in seconds as Kling says it, empty for a picture."""
-
-    kind: OutputKind
-    path: Path
-    duration: str = ""
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """A take whose results have all arrived."""
-
-    files: tuple[DeliveredFile, ...]
-    task_id: str
-    external_task_id: str | None
-    #: True where this run paid nothing for it
-    collected: bool
-    #: Kling's own word for a finished task, which each dialect spells its way
-    status: str
-    deduction: Deduction
-
-    def of_kind(self, kind: OutputKind) -> tuple[DeliveredFile, ...]:
-        """Return the results of one kind, in Kling's order."""
-        return tuple(file for file in self.files if file.kind == kind)
-
-    @property
-    def duration(self) -> str:
-        """The length of the first result that has one, in seconds as Kling says it."""
-        return next((file.duration for file in self.files if file.duration), "")
 
 
 @contextmanager
@@ -83,12 +50,11 @@ def already_bought(task_id: str, external_task_id: str | None) -> Iterator[None]
 class Follower:
     """Follows one task to its end and fetches its results."""
 
-    def __init__(self, context: Context, files: Path, status: Status, queue: SlotQueue | None = None) -> None:
-        """Begin; ``files`` is the folder for results, ``queue`` who is to hear that a slot is free."""
+    def __init__(self, context: Context, files: Path, status: Status) -> None:
+        """Begin; ``files`` is the folder for results."""
         self.context = context
         self.files = files
         self.status = status
-        self.queue = queue
 
     async def deliver(
         self,
@@ -146,16 +112,18 @@ class Follower:
             # Kling's own times: a result collected a day later did not take a day to make.
             finished = ref.submitted_at + max(0.0, task.updated_at - task.created_at)
         outputs = self._outputs(task)
+        # Names go by place: where Kling names fewer than before, no one knows which of them are left.
+        complete = len(outputs) >= max(1, ref.named)
         if ref.row_id is not None:
             await journal.call(
                 journal.succeeded,
                 ref.row_id,
                 now=finished,
-                outputs=outputs,
+                outputs=outputs if complete else [],
                 **self._taken(ref, task),
             )
-        if not outputs:
-            task = await self._with_links(ref, task)
+        if not complete:
+            task = await self._with_links(ref, task, max(1, ref.named))
             outputs = self._outputs(task)
         for place in range(len(outputs)):
             target = self.files / outputs[place].name
@@ -163,6 +131,7 @@ class Follower:
             outputs[place] = replace(outputs[place], bytes=target.stat().st_size)
         if ref.row_id is not None:
             await journal.call(journal.delivered, ref.row_id, now=clock.time(), outputs=outputs)
+        await in_own_thread(lambda: make_room(self.files, self.context.settings.keep_bytes))
         return Delivered(
             files=tuple(DeliveredFile(kept.kind, self.files / kept.name, kept.duration) for kept in outputs),
             task_id=task.task_id,
@@ -192,8 +161,8 @@ class Follower:
             return deduction
         return replace(deduction, currency="CNY" if self.context.settings.region == "china" else "USD")
 
-    async def _with_links(self, ref: TaskRef, task: KlingTask) -> KlingTask:
-        """Return the task once it names its results: a link may come some time after the success."""
+    async def _with_links(self, ref: TaskRef, task: KlingTask, wanted: int) -> KlingTask:
+        """Return the task once it names all its results: a link may come some time after the success."""
         clock = self.context.clock
         began = clock.monotonic()
         while clock.monotonic() - began < LINK_PATIENCE:
@@ -205,23 +174,18 @@ class Follower:
                 if not is_passing(error):
                     raise
                 continue
-            if task.outputs:
+            if len(task.outputs) >= wanted:
                 return task
         if self._is_old(ref, task):
-            raise _gone(task.task_id, "Kling no longer gives a link to it")
-        raise errors.DownloadFailed(
-            "Kling says that this take is made, and gives no link to it yet. It is paid for, and nothing more is "
-            "paid: queue the same take again in some minutes to collect it.",
-            task_id=ref.task_id,
-            external_task_id=ref.external_task_id,
-        )
+            raise endings.gone(task.task_id, "Kling no longer gives a link to it")
+        raise endings.no_link_yet(ref)
 
     def _is_old(self, ref: TaskRef, task: KlingTask | None = None) -> bool:
         """Return whether a task is older than what Kling keeps."""
         made_at = ref.submitted_at
         if task is not None:
             made_at = task.updated_at or task.created_at or made_at
-        return made_at is not None and self.context.clock.time() - made_at > KEPT_DAYS * 86400
+        return made_at is not None and self.context.clock.time() - made_at > endings.KEPT_DAYS * 86400
 
     def _name(self, task_id: str, place: int, output: Output) -> str:
         """Return a file name. Only Kling's own ids are one of a kind: two gateways may both have a 1."""
@@ -241,10 +205,8 @@ class Follower:
 
         async def fresh_link() -> str:
             again = await self.context.api.get(DIALECTS[ref.dialect], ref.product, ref.task_id)
-            if len(again.outputs) <= place:
-                again = await self._with_links(ref, again)
-            if len(again.outputs) <= place:
-                raise errors.DownloadFailed("Kling names fewer results than before.", task_id=ref.task_id)
+            if len(again.outputs) < len(task.outputs):
+                again = await self._with_links(ref, again, len(task.outputs))
             return again.outputs[place].url
 
         of_all = f" {place + 1} of {len(task.outputs)}" if len(task.outputs) > 1 else ""
@@ -269,8 +231,14 @@ class Follower:
                 )
         except errors.DownloadFailed as error:
             if self._is_old(ref, task) and error.http_status in LINK_IS_DEAD:
-                raise _gone(task.task_id, "its link no longer works") from None
+                raise endings.gone(task.task_id, "its link no longer works") from None
             error.task_id = error.task_id or task.task_id
+            raise
+        except errors.NotFound:
+            raise self._unknown_here(ref) from None
+        except errors.ApiError as error:
+            error.task_id, error.external_task_id = ref.task_id, ref.external_task_id
+            error.message += " It is made and stays at Kling; queue the same take again to collect it."
             raise
 
     async def _finished(self, ref: TaskRef, expected: float, slot: Callable[[], Slot] | None) -> KlingTask:
@@ -309,7 +277,7 @@ class Follower:
         except errors.TaskFailed as error:
             raise await self._failed(ref, error.message, seen) from None
         except errors.TaskEnded as error:
-            raise _ended(error.message, ref) from None
+            raise endings.ended(error.message, ref) from None
         except errors.NotFound:
             raise self._unknown_here(ref) from None
         except errors.ApiError as error:
@@ -323,25 +291,19 @@ class Follower:
 
     async def _failed(self, ref: TaskRef, reason: str, seen: KlingTask | None) -> errors.TaskFailed:
         """Write down that a task has failed, and return the error that says so."""
-        deduction = self._in_its_currency(seen.deduction) if seen is not None else Deduction()
+        taken = self._taken(ref, seen) if seen is not None else {}
         if ref.row_id is not None:
             journal = self.context.journal
-            taken = self._taken(ref, seen) if seen is not None else {}
             await journal.call(journal.failed, ref.row_id, reason, now=self.context.clock.time(), **taken)
-        if deduction:
-            return billed_failure(reason, deduction, ref.task_id, ref.external_task_id)
-        return _failed(reason, ref)
+        if taken.get("deduction"):
+            return endings.billed_failure(reason, taken["deduction"], ref.task_id, ref.external_task_id)
+        return endings.failed(reason, ref)
 
     def _unknown_here(self, ref: TaskRef) -> errors.KlingTakesError:
         """Return the error for a task that Kling does not show under this key."""
         if self._is_old(ref):
-            return _gone(ref.task_id, "Kling does not show it any more")
-        return errors.NotFound(
-            "Kling does not know the task under this key. If you changed the key or KLING_REGION since it was "
-            "bought, change them back; then queue the same take again to collect it. Nothing is bought again.",
-            task_id=ref.task_id,
-            external_task_id=ref.external_task_id,
-        )
+            return endings.gone(ref.task_id, "Kling does not show it any more")
+        return endings.unknown_here(ref)
 
 
 _WORDS = {
@@ -350,53 +312,3 @@ _WORDS = {
     Phase.SUCCEEDED: "Made",
     Phase.FAILED: "Failed",
 }
-
-
-def billed_failure(
-    reason: str, deduction: Deduction, task_id: str | None, external_task_id: str | None
-) -> errors.TaskFailed:
-    """Return the error for a task that failed and was billed all the same: only another number buys again."""
-    said = " ".join(reason.split())[:300]
-    error = errors.TaskFailed(
-        f"Kling could not make this take (“{said or 'no reason given'}”), and deducted {deduction} for it all "
-        "the same. So the same take is not bought again: choose another number for take to try once more, and "
-        "ask Kling's support about the deduction, with the task's id.",
-        task_id=task_id,
-        external_task_id=external_task_id,
-    )
-    error.billed = True
-    return error
-
-
-def _failed(reason: str, ref: TaskRef) -> errors.TaskFailed:
-    said = " ".join(reason.split())[:300]
-    hint = (
-        "Kling's content check stopped it: change the prompt or the picture"
-        if "risk control" in said.lower()
-        else "Change the prompt or the picture, or try again"
-    )
-    return errors.TaskFailed(
-        f"Kling could not make this video: “{said or 'no reason given'}”. A failed task is not billed. "
-        f"{hint}; queueing the same take again starts a new attempt.",
-        task_id=ref.task_id,
-        external_task_id=ref.external_task_id,
-    )
-
-
-def _ended(word: str, ref: TaskRef) -> errors.TaskEnded:
-    return errors.TaskEnded(
-        f"Kling says “{word[:40]}” of this task, an end that is in none of its documents. Whether it was billed is "
-        "not known: see the billing in the Kling console. Queue the same take again to ask once more; another "
-        "number for take buys another version.",
-        task_id=ref.task_id,
-        external_task_id=ref.external_task_id,
-    )
-
-
-def _gone(task_id: str, why: str) -> errors.TaskGone:
-    return errors.TaskGone(
-        f"This take was bought before, and its video can't be had now: {why}. Kling keeps videos for "
-        f"{KEPT_DAYS} days. It is not bought again by itself: to make it anew, choose another number for "
-        "take in the node that made it.",
-        task_id=task_id,
-    )

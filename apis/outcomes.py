@@ -166,7 +166,7 @@ STATUSES: dict[int, Meaning] = {
 
 _SUPPORT = "ask support@comfy.org"
 
-#: HTTP statuses of Comfy.org's own, and the codes with which Kling refuses Comfy.org's account and not the user's.
+#: HTTP statuses of Comfy.org's own.
 COMFY_ORG: dict[int, Meaning] = {
     401: Meaning(
         errors.AuthenticationFailed,
@@ -187,6 +187,7 @@ COMFY_ORG: dict[int, Meaning] = {
         errors.Throttled, "Your Comfy.org account already runs as many tasks as it may, or sends too fast."
     ),
 }
+#: codes with which Kling refuses Comfy.org's own account, and not the user's
 _NOT_THE_USERS = (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1304)
 
 
@@ -199,8 +200,8 @@ def of_comfy_org(status: int, code: int | None, said: str) -> Meaning | None:
     if code in _NOT_THE_USERS:
         return Meaning(
             errors.AccountRefused,
-            "Kling refused Comfy.org's own account, which is nothing that you can change. Queue again later, or "
-            f"{_SUPPORT}.",
+            "Kling refused Comfy.org's own account, which is nothing that you can change. Queue again "
+            f"later, or {_SUPPORT}.",
         )
     if code:
         return None

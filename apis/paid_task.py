@@ -8,13 +8,15 @@ on.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import random
 from dataclasses import dataclass
 
-from . import errors
+from . import errors, purchase_words
 from .context import Context
-from .follower import already_bought, billed_failure
+from .endings import billed_failure
+from .follower import already_bought
 from .installation_secret import installation_secret
 from .journal import OPEN_STATES, Purchase, Row
 from .kling.dialects import Dialect
@@ -230,12 +232,15 @@ class PaidTask:
         try:
             while True:
                 try:
+                    send.under_way = True
                     task = await self._create(row, external_id)
                     self.slot = Slot(self.queue)
                     return await self._record(row, task, by_this_run=True, adopted=False)
                 except errors.NeverDelivered as error:
+                    send.under_way = False
                     await self._after_undelivered(send, error)
                 except errors.Throttled as error:
+                    send.under_way = False
                     await self._after_throttled(send, error)
                 except errors.AlreadyExists as error:
                     return await self._existing(send, row, external_id, error)
@@ -257,9 +262,16 @@ class PaidTask:
                 # No create under this id can have been carried out, so none is left to be collected.
                 await journal.call(journal.refused, row.row_id, error.message, sends=row.sends)
                 never_left = isinstance(error, errors.NeverDelivered)
-                error.message += f" {_NEVER_LEFT if never_left else _NOTHING_PAID}"
+                error.message += (
+                    f" {purchase_words.NEVER_LEFT if never_left else purchase_words.NOTHING_PAID}"
+                )
             else:
-                error.message += f" {_EARLIER_SEND} {NEVER_TWICE if external_id else _PROXY_DOUBT}"
+                error.message += f" {purchase_words.EARLIER_SEND} {NEVER_TWICE if external_id else purchase_words.PROXY_DOUBT}"
+            raise
+        except asyncio.CancelledError:
+            if send.doubts == 0 and not send.under_way:
+                # Cancelled between two tries of which the first made nothing: there is nothing to be in doubt of.
+                await journal.call(journal.refused, row.row_id, "cancelled before a create", sends=row.sends)
             raise
         finally:
             self.place.leave()
@@ -272,7 +284,7 @@ class PaidTask:
 
     async def _turn(self, *, refusals: int = 0, asked: float = 0.0) -> None:
         if refusals or self.queue.is_full:
-            self.status.show(_WAITING)
+            self.status.show(purchase_words.WAITING)
         await self.place.turn(self.context.clock.sleep, refusals=refusals, asked=asked)
 
     async def _after_undelivered(self, send: _Send, error: errors.NeverDelivered) -> None:
@@ -308,7 +320,9 @@ class PaidTask:
         journal = self.context.journal
         if external_id is None:
             await journal.call(journal.in_doubt, row.row_id, error.message)
-            raise errors.AlreadyExists(_CONFLICT, code=error.code, request_id=error.request_id) from None
+            raise errors.AlreadyExists(
+                purchase_words.CONFLICT, code=error.code, request_id=error.request_id
+            ) from None
         self.place.leave()
         try:
             existing, dialect = await self.lookup.find_existing(external_id)
@@ -316,7 +330,7 @@ class PaidTask:
             if send.doubts == 0:
                 await journal.call(journal.not_shown, row.row_id)
                 if row.unseen:
-                    unseen.message = _FORGOTTEN
+                    unseen.message = purchase_words.FORGOTTEN
             raise
         return await self._record(
             row, existing, by_this_run=send.doubtful_now, adopted=send.doubts == 0, dialect=dialect
@@ -325,7 +339,7 @@ class PaidTask:
     async def _after_unknown(
         self, send: _Send, row: Row, external_id: str | None, error: errors.OutcomeUnknown
     ) -> KlingTask | None:
-        """Return the task, where the create was carried out after all; None: Kling has none, send again."""
+        """Return the task, where the create was carried out after all; None: send it once more."""
         send.doubts += 1
         send.doubtful_now = True
         if external_id is None:
@@ -360,12 +374,12 @@ class PaidTask:
         return None
 
     async def _in_doubt(self, row: Row, why: str, code: int | None = None) -> errors.OutcomeUnknown:
-        """Return the error for a doubt that can't be looked up; from here on the user is the one to send again."""
+        """Return the error for a doubt that can't be looked up: from here on only the user sends again."""
         # Shown first: a run that is cut off right after the commit must have told it all the same.
-        self.status.show(f"{why} {_PROXY_DOUBT}")
+        self.status.show(f"{why} {purchase_words.PROXY_DOUBT}")
         journal = self.context.journal
         await journal.call(journal.in_doubt, row.row_id, why)
-        return errors.OutcomeUnknown(f"{why} {_PROXY_DOUBT}", code=code)
+        return errors.OutcomeUnknown(f"{why} {purchase_words.PROXY_DOUBT}", code=code)
 
     # -- small things ----------------------------------------------------------------------------------
 
@@ -408,28 +422,10 @@ class _Send:
     waited_since: float
     #: whether one of them is of this run
     doubtful_now: bool = False
+    #: whether a create is on its way whose outcome nobody knows yet
+    under_way: bool = False
     undelivered: int = 0
     throttled: int = 0
-
-
-_NEVER_LEFT = "The request never left, so it is not paid."
-_NOTHING_PAID = "Nothing was made and nothing is paid."
-_EARLIER_SEND = "An earlier send of this take may have been carried out all the same."
-_PROXY_DOUBT = (
-    "Comfy.org may or may not have bought it, and there it can't be looked up: see the usage in your Comfy "
-    "account. Queue the same take once more to send it under the same idempotency key, which Comfy.org "
-    "should answer with the same task or a conflict. Your own Kling key knows nothing of it: a run with that "
-    "can be a second purchase."
-)
-_CONFLICT = (
-    "Comfy.org says that this take was bought before, or is under way. It is not bought again, and it can't be "
-    "collected from here: see the usage in your Comfy account. Another number for take buys another version."
-)
-_FORGOTTEN = (
-    "Kling says that this take was bought before and has not shown it for the second time: it is older than "
-    "what Kling keeps. Nothing was paid. Choose another number for take to make it anew."
-)
-_WAITING = "Waiting for a free slot: your Kling account runs as many tasks as it may"
 
 
 def _jitter() -> float:

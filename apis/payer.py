@@ -23,9 +23,9 @@ def bought_elsewhere(row: Row, account: str) -> BoughtElsewhere:
         there = f"another one of the same kind ({there}, with other credentials)"
     did = "may have been" if row.state in OPEN_STATES else "was"
     return BoughtElsewhere(
-        f"take: this take {did} paid by {there}, and this run would pay by {here}. Nothing was sent. To collect "
-        "it, go back to the account that paid: check KLING_API_KEY, KLING_REGION and KLING_API_BASE, and restart "
-        "ComfyUI. To buy it here as well, choose another number for take.",
+        f"take: this take {did} paid by {there}, and this run would pay by {here}. Nothing was sent. To "
+        "collect it, go back to the account that paid: check KLING_API_KEY, KLING_REGION and KLING_API_BASE, "
+        "and restart ComfyUI. To buy it here as well, choose another number for take.",
         task_id=row.task_id,
         external_task_id=row.external_task_id,
     )

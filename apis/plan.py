@@ -33,6 +33,8 @@ class Route:
     dialect: Dialect
     #: how large the media may be
     limits: DialectLimits
+    #: None where the model table has none, or too little is known
+    price: Price | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def route(product: Product[Any], draft: Draft, table: ModelTable, credential: Cr
         dialect = dialects.choose(spec, credential)
     except ValueError as error:
         raise errors.InvalidInput(f"model_name: {error}", widget="model_name") from None
-    return Route(product, spec, dialect, product.media_limits(table, dialect.name))
+    price = product.price(draft, spec, table)
+    return Route(product, spec, dialect, product.media_limits(table, dialect.name), price)
 
 
 def make_plan(
@@ -95,7 +98,6 @@ def make_plan(
     spec, dialect = way.spec, way.dialect
     errors.refuse(product.problems(draft, table, dialect.name))
     sent = product.as_sent(request, spec, dialect.name)
-    price = product.price(draft, spec, table)
     body = dialect.body(product, sent, spec)
     take = take_id(product.canonical(request, spec), number)
     former = take_id(product.canonical(request), number)
@@ -105,9 +107,9 @@ def make_plan(
         dialect=dialect,
         take=take,
         former_takes=() if former == take else (former,),
-        price=price,
+        price=way.price,
         notes=(
-            _price_note(price, spec),
+            _price_note(way.price, spec),
             *([table.warning] if table.warning else []),
             *product.note_pictures(request),
             *_model_notes(product, spec, table),

@@ -33,8 +33,8 @@ async def find_task(context: Context, some_id: str, product: str | None) -> Task
             f"Kling has no task {wanted} under this key. Check the id, KLING_REGION and that the key "
             "is of the account that bought it; Kling keeps tasks for 30 days.",
         )
-    task, where, dialect = found
-    return TaskRef.of_task(task, where, dialect)
+    kling_task, where, dialect = found
+    return TaskRef.of_task(kling_task, where, dialect)
 
 
 async def _under_this_key(context: Context, task: TaskRef, wanted: str) -> TaskRef | None:

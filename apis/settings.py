@@ -44,6 +44,8 @@ PROXY_PATH = "/proxy/kling"  #: in front of Kling's paths at Comfy.org (ComfyUI 
 SIMULATOR_KEY = "api-key-kling-simulator"  #: opens the simulator and nothing else
 MAX_WAIT_MINUTES = 60.0  #: minutes; Kling's slowest videos took 25, and a queue in front of them as long
 
+KEEP_GB = 20.0  #: gigabytes of takes that are kept on the disk
+
 _NOTHING_PAID = "Nothing was sent and nothing was paid."
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -61,7 +63,8 @@ class Settings:
     max_usd_per_day: float | None  #: US dollars, None for no limit
     max_wait_seconds: float  #: seconds one run waits for its video
     shares_account: bool  #: many customers may use one Kling account on this host
-    user_dir: Path  #: the pack's own folder: credentials, journal, model table
+    user_dir: Path  #: the pack's own folder: credentials, journal, model table, takes
+    keep_bytes: float  #: bytes of takes that are kept; the longest unused make room
 
 
 def load_settings(
@@ -80,6 +83,7 @@ def load_settings(
     """
     backend = _choice(environ.get("KLING_BACKEND"), ("kling", "simulator"), "KLING_BACKEND") or "kling"
     max_wait = _positive(environ.get("KLING_MAX_WAIT_MINUTES"), "KLING_MAX_WAIT_MINUTES") or MAX_WAIT_MINUTES
+    keep_gb = _positive(environ.get("KLING_KEEP_GB"), "KLING_KEEP_GB") or KEEP_GB
     max_usd = _positive(environ.get("KLING_MAX_USD_PER_DAY"), "KLING_MAX_USD_PER_DAY")
     simulated = backend == "simulator"
     file = CredentialsFile() if simulated else read_credentials_file(user_dir)
@@ -122,6 +126,7 @@ def load_settings(
         max_wait_seconds=max_wait * 60,
         shares_account=shared,
         user_dir=user_dir,
+        keep_bytes=keep_gb * 1e9,
     )
 
 

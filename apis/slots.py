@@ -120,7 +120,7 @@ class SlotQueue:
         self._freed.clear()
 
     async def a_slot(self, seconds: float, sleep: Sleep, *, since_refused: bool) -> None:
-        """Wait ``seconds``, or until a task of ours ends; one that ended since a refused create left counts."""
+        """Wait ``seconds``, or until a task of ours ends; one that ended since a refusal counts."""
         if not since_refused:
             self._freed.clear()
         sleeper = asyncio.ensure_future(sleep(seconds))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from . import errors, plan
 from .account import AccountSummary, summarise
 from .client import Connection
 from .clock import Clock, RealClock
+from .comfy_token import TokenRenewal
 from .context import Context, Policy
-from .follower import Delivered, Follower
+from .credentials import ComfyOrg
+from .delivered import Delivered
+from .follower import Follower
 from .journal import Journal, shared_journal
 from .kling import packs
 from .kling.draft import Draft
@@ -21,11 +26,13 @@ from .kling.models import ModelTable
 from .kling.products import PRODUCTS
 from .kling.request import KlingRequest
 from .paid_task import PaidTask
+from .payer import account_in_words
 from .plan import Plan, Route
 from .recover import find_task
-from .settings import Settings
-from .slots import slot_queue, take_lock
+from .settings import PROXY_PATH, Settings
+from .slots import NEAR, Slot, SlotQueue, account_runs, slot_queue, take_lock
 from .status import Reporter, Status
+from .take import take_number
 from .tasks_api import TasksApi
 from .transport import open_session
 
@@ -36,7 +43,11 @@ HISTORY_DAYS = 400
 #: seconds that a task of an unknown product is expected to take
 UNKNOWN_WAIT = 120.0
 
+#: seconds after which the account is asked anew how many tasks it runs at once
+ASK_AGAIN = 3600.0
+
 _account_asked: dict[str, float] = {}
+_slots_asked: dict[str, float] = {}
 
 
 class Studio:
@@ -60,7 +71,18 @@ class Studio:
     ) -> Studio:
         """Return the studio of an account; without a ``journal`` it is the one of this installation."""
         clock, policy = clock or RealClock(), policy or Policy()
-        connection = Connection(settings.base_url, settings.credential, clock, policy.timeouts)
+        credential = settings.credential
+        renewal = None
+        if isinstance(credential, ComfyOrg):
+            renewal = TokenRenewal(credential, settings.base_url.removesuffix(PROXY_PATH), clock)
+        connection = Connection(
+            settings.base_url,
+            credential,
+            clock,
+            policy.timeouts,
+            by_comfy_org=settings.backend == "comfy_org",
+            renewal=renewal,
+        )
         return Studio(
             Context(
                 settings=settings,
@@ -72,12 +94,25 @@ class Studio:
             )
         )
 
+    @property
+    def payer(self) -> str:
+        """Who pays, in words."""
+        if self.context.simulated:
+            return "nobody: the built-in simulator takes no money"
+        return account_in_words(self.context.settings.account)
+
+    @property
+    def files(self) -> Path:
+        """Where takes are kept: beside the journal, in the pack's own folder."""
+        return self.context.journal.path.parent / "takes"
+
     def route(self, request: type[KlingRequest], values: dict[str, Any]) -> Route:
         """Return how this account reaches the model that ``values`` name, before there is a whole request.
 
         Raises InvalidInput where it can't.
         """
-        values = {name: info.default for name, info in request.model_fields.items()} | values
+        fields = request.model_fields.items()
+        values = {name: info.default for name, info in fields if not info.is_required()} | values
         return plan.route(
             PRODUCTS[request.product],
             Draft(values),
@@ -85,10 +120,12 @@ class Studio:
             self.context.settings.credential.kind,
         )
 
-    def plan(self, request: KlingRequest, number: int, route: Route | None = None) -> Plan:
+    def plan(self, request: KlingRequest, number: object, route: Route | None = None) -> Plan:
         """Return the checked plan of a take; raises InvalidInput naming the widget. Sends nothing."""
         context = self.context
-        return plan.make_plan(request, number, context.table, context.settings.credential.kind, route)
+        return plan.make_plan(
+            request, take_number(number), context.table, context.settings.credential.kind, route
+        )
 
     async def take(
         self,
@@ -103,39 +140,83 @@ class Studio:
 
         Raises any error of ``apis.errors``.
         """
+
+        async def made() -> Plan:
+            return plan
+
+        return await self.take_in_turn(
+            plan.model, made, files=files, reporter=reporter, prompt_id=prompt_id, node_id=node_id
+        )
+
+    async def take_in_turn(
+        self,
+        model: str,
+        make: Callable[[], Awaitable[Plan]],
+        *,
+        files: Path,
+        reporter: Reporter,
+        prompt_id: str | None = None,
+        node_id: str | None = None,
+    ) -> Delivered:
+        """Deliver a take whose plan is made when its turn is near, as ``take`` does.
+
+        A plan holds packed pictures: of a list of hundreds only a few are made at a time, and each is let go
+        when its create has been sent.
+        """
         context, status = self.context, Status(reporter, self.context.clock)
-        account, begun = context.settings.account, context.clock.monotonic()
-        lock = take_lock(account, plan.take)
-        async with status.ticking():
+        account = context.settings.account
+        queue = slot_queue(account, model)
+        async with status.ticking(), open_session(), AsyncExitStack() as stack:
+            place = await stack.enter_async_context(queue.place())
+            if queue.waiting > NEAR:
+                status.show("Waiting in line: the takes before it go first")
+                await self._learn_slots(queue)
+            await place.near()
+            plan = await make()
+            lock, typical = take_lock(account, plan.take), plan.typical_seconds
             if lock.locked():
+                del plan
+                place.leave()
                 status.show("Waiting for another node that makes this very take")
-            async with lock, open_session():
-                bought = await PaidTask(context, plan, status, prompt_id, node_id).buy()
-                return await Follower(context, files, status, slot_queue(account, plan.model)).deliver(
-                    bought.task,
-                    typical=plan.typical_seconds,
-                    deadline=context.settings.max_wait_seconds - (context.clock.monotonic() - begun),
-                    collected=not bought.by_this_run,
-                )
+                await stack.enter_async_context(lock)
+                await place.near()
+                plan = await make()
+            else:
+                await stack.enter_async_context(lock)
+            bought = await PaidTask(context, plan, status, queue, place, prompt_id, node_id).buy()
+            del plan
+            place.leave()
+            return await Follower(context, files, status).deliver(
+                bought.task,
+                typical=typical,
+                collected=not bought.by_this_run,
+                slot=lambda: bought.slot or Slot(queue),
+            )
+
+    async def _learn_slots(self, queue: SlotQueue) -> None:
+        """Ask once an hour how many tasks the account runs at once, where a host can tell."""
+        settings, now = self.context.settings, time.monotonic()
+        if settings.backend != "kling" or now - _slots_asked.get(settings.account, -ASK_AGAIN) < ASK_AGAIN:
+            return
+        _slots_asked[settings.account] = now
+        with suppress(errors.ApiError):
+            summary = await self.account()
+            if queue.limit is None:
+                queue.limit = summary.concurrency
 
     async def recover(
         self, some_id: str, *, product: str | None, files: Path, reporter: Reporter
     ) -> Delivered:
         """Collect any task of the account by Kling's id or by our own; buys nothing.
 
-        ``product`` is a name of ``legacy_paths``, or None to look everywhere. Raises InvalidInput, TaskGone
-        where Kling has no such task, TaskFailed, StillRunning, DownloadFailed.
+        ``product`` is a name of ``legacy_paths``, or None to look everywhere. Raises InvalidInput, NotFound
+        where Kling has no such task, TaskFailed, TaskEnded, StillRunning, DownloadFailed.
         """
         context, status = self.context, Status(reporter, self.context.clock)
         async with status.ticking(), open_session():
             status.show("Looking for the task")
             task = await find_task(context, some_id, product)
-            return await Follower(context, files, status).deliver(
-                task,
-                typical=UNKNOWN_WAIT,
-                deadline=context.settings.max_wait_seconds,
-                collected=True,
-            )
+            return await Follower(context, files, status).deliver(task, typical=UNKNOWN_WAIT, collected=True)
 
     async def account(self) -> AccountSummary:
         """Return the account's resource packs; asks Kling at most once a second."""
@@ -149,9 +230,12 @@ class Studio:
             now = self.context.clock.time()
             reply = await self.context.api.read(packs.asked_for(now - HISTORY_DAYS * 86400, now))
         try:
-            return summarise(reply, now)
+            summary = summarise(reply, now)
         except ValueError as error:
             raise errors.ApiError(str(error)) from None
+        if summary.concurrency:
+            account_runs(key, summary.concurrency)
+        return summary
 
 
 _simulated: list[tempfile.TemporaryDirectory[str]] = []

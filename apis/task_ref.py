@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .journal import KeptOutput, Row
 from .kling.deduction import Deduction
@@ -24,9 +24,11 @@ class TaskRef:
     row_id: int | None = None
     #: tasks of equal keys take equally long; empty where nothing is known
     timing_key: str = ""
+    #: how many results Kling has named before
+    named: int = 0
     #: what an earlier run has brought to the disk, whole
     kept: tuple[KeptOutput, ...] = ()
-    deduction: Deduction = Deduction()
+    deduction: Deduction = field(default_factory=Deduction)
     #: US dollars that a unit of this product costs by the estimate, None where there is none
     usd_per_unit: float | None = None
 
@@ -54,6 +56,7 @@ class TaskRef:
             submitted_at=row.submitted_at,
             row_id=row.row_id,
             timing_key=row.kind,
+            named=len(row.outputs),
             kept=row.outputs if row.state == "delivered" else (),
             deduction=row.deduction,
             usd_per_unit=(

@@ -1,1 +1,1 @@
-"""What `dev.py` is made of; nothing here is loaded by ComfyUI."""
+"""What ``dev.py`` is made of; nothing here is loaded by ComfyUI."""

@@ -1,4 +1,4 @@
-"""`dev.py bench`: figures to look at. They depend on the machine, so no test asserts them."""
+"""``dev.py bench``: figures to look at. They depend on the machine, so no test asserts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMPORT_GOAL = 50
 
 
 def import_seconds(python: Path, comfyui: Path, runs: int) -> list[float]:
-    """Measure the import in `runs` fresh interpreters, each with ComfyUI loaded before the clock starts."""
+    """Measure the import in ``runs`` fresh interpreters, each with ComfyUI loaded before the clock starts."""
     script = Path(__file__).resolve().parent / "bench_import.py"
     found = []
     with tempfile.TemporaryDirectory(prefix="kling-takes-bench-") as folder:

@@ -1,7 +1,7 @@
 """Time the import of the pack in an interpreter that has ComfyUI and all its own nodes loaded.
 
 Run by launch.py as a script inside ComfyUI's folder, with the pack's place in custom_nodes as its argument;
-prints seconds. ComfyUI's own `load_custom_node` does the import, so the figure is what a user waits.
+prints seconds. ComfyUI's own ``load_custom_node`` does the import, so the figure is what a user waits.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import nodes  # noqa: E402 - needs the line above
 
 
 async def measure(pack: str) -> float:
-    """Return the seconds that loading `pack` takes once ComfyUI is loaded."""
+    """Return the seconds that loading ``pack`` takes once ComfyUI is loaded."""
     server.PromptServer(asyncio.get_running_loop())
     await nodes.init_extra_nodes(init_custom_nodes=False, init_api_nodes=True)
     core = set(nodes.NODE_CLASS_MAPPINGS)

@@ -1,4 +1,4 @@
-"""Measure how much memory the download of a 600 MB video takes; run through `launch.py pack`.
+"""Measure how much memory the download of a 600 MB video takes; run through ``launch.py pack``.
 
 The simulator runs in a process of its own, so that only the downloading side is measured. Its result is a
 real video, stretched to 600 MB with zeros.
@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
 #: bytes of the video
 SIZE = 600 * 1000 * 1000
@@ -27,7 +27,7 @@ LAUNCH = Path(__file__).resolve().parent / "launch.py"
 
 
 def serve(folder: Path) -> int:
-    """Run a fast simulator that keeps its videos in `folder` until standard input closes."""
+    """Run a fast simulator that keeps its videos in ``folder`` until standard input closes."""
     from ..simulator.server import SimulatorServer
     from ..simulator.state import State
 
@@ -59,13 +59,14 @@ def make_video(url: str, folder: Path) -> str:
 
 
 class Memory:
-    """Watches this process's resident memory from a thread; `growth` is the peak over the start, in bytes."""
+    """The resident memory of this process, watched from a thread; ``growth`` is how far it rose."""
 
     def __init__(self) -> None:
         import psutil
 
         self._process = psutil.Process()
-        self._before = self._peak = self._process.memory_info().rss
+        self._before: int = self._process.memory_info().rss
+        self._peak: int = self._before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -103,7 +104,7 @@ async def fetch(link: str, target: Path) -> tuple[int, float]:
 
 
 def main(argv: list[str]) -> int:
-    """Measure and print, or serve when `argv` says so."""
+    """Measure and print, or serve when ``argv`` says so."""
     if argv[:1] == ["serve"]:
         return serve(Path(argv[1]))
     with tempfile.TemporaryDirectory(prefix="kling-takes-bench-") as name:
@@ -116,15 +117,17 @@ def main(argv: list[str]) -> int:
             "serve",
             str(folder / "films"),
         ]
-        options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, **options) as server:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with process as server:
+            # Both are pipes, which a Popen's type doesn't tell.
+            its_input, its_output = cast(IO[str], server.stdin), cast(IO[str], server.stdout)
             try:
-                link = make_video(server.stdout.readline().strip(), folder / "films")
+                link = make_video(its_output.readline().strip(), folder / "films")
                 target = folder / "film.mp4"
                 growth, seconds = asyncio.run(fetch(link, target))
                 size = target.stat().st_size
             finally:
-                server.stdin.close()
+                its_input.close()
                 server.wait(20)
     print(
         f"memory growth for a video of {size / 1e6:.0f} MB: {growth / 1e6:.0f} MB "

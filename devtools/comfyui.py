@@ -28,14 +28,27 @@ class DidNotStart(Exception):
 
 
 def make_base(base: Path, pack: Path = ROOT) -> None:
-    """Make a ComfyUI base directory at `base` with `pack` in its custom_nodes."""
+    """Make a ComfyUI base directory at ``base`` with ``pack`` in its custom_nodes."""
     for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True, exist_ok=True)
     place = base / "custom_nodes" / "kling-takes"
-    if place.exists():
-        return
-    if place.is_symlink():  # a link to a folder that is gone
+    if not place.exists():
+        place_pack(place, pack)
+
+
+def place_pack(place: Path, pack: Path = ROOT) -> None:
+    """Let ``place`` be the pack: a link to it where the system allows, else a copy of what ComfyUI loads.
+
+    What was there before is taken away.
+    """
+    if place.is_symlink():
         place.unlink()
+    elif place.exists():
+        try:
+            place.rmdir()  # a junction; what it leads to stays
+        except OSError:
+            shutil.rmtree(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(pack, target_is_directory=True)
     except OSError:
@@ -59,7 +72,7 @@ def _junction(target: Path, place: Path) -> bool:
 class ComfyUIProcess:
     """One ComfyUI server on loopback over one base directory; it can be stopped, killed and started again.
 
-    `url` stays the same over restarts. Raises DidNotStart from `start`.
+    ``url`` stays the same over restarts. Raises DidNotStart from ``start``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`dev.py demo`: a real ComfyUI makes a video with this pack, by default with the simulator, and free."""
+"""``dev.py demo``: a real ComfyUI makes a video with this pack, by default with the simulator, and free."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .processes import Child, child_environment, free_port
 WORKFLOW = ROOT / "example_workflows" / "api" / "text_to_video.json"
 VIDEOS = DEV / "demo"
 #: It opens the simulator and nothing else, so it may stand here.
-PRACTICE_KEY = "api-key-kling-simulator"
+SIMULATOR_KEY = "api-key-kling-simulator"
 
 
 class Stopwatch:
@@ -33,7 +33,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Print `text` now and the seconds it took afterwards."""
+        """Print ``text`` now and the seconds it took afterwards."""
         print(f"{text} ...", flush=True)
         begun = time.monotonic()
         yield
@@ -52,7 +52,7 @@ def interpreters(options: argparse.Namespace) -> tuple[Path, Path]:
     if options.comfyui and not (options.comfyui / "main.py").is_file():
         raise SetupFailed(f"There is no ComfyUI in {options.comfyui}: it has no main.py.")
     if options.python and environment.version_of(options.python) not in environment.PYTHONS:
-        raise SetupFailed(f"{options.python} is no Python 3.10 to 3.13.")
+        raise SetupFailed(f"{options.python} is not a Python 3.10 to 3.13.")
     with environment.only_one():
         python = options.python or environment.ensure_dev_venv()
         comfyui = options.comfyui or environment.ensure_comfyui()
@@ -93,7 +93,7 @@ def ask(python: Path) -> None:
 def start_simulator(python: Path) -> tuple[Child, str]:
     """Start a simulator of its own process and return it with its address."""
     port = free_port()
-    command = [python, LAUNCH, "pack", "simulator.__main__", "--port", str(port)]
+    command: list[str | Path] = [python, LAUNCH, "pack", "simulator.__main__", "--port", str(port)]
     log = LOGS / "demo-simulator.log"
     log.unlink(missing_ok=True)
     child = Child(command, env=child_environment({}), log=log)
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.live:
             with watch.step("Starting the simulator, a Kling on this machine"):
                 simulator, address = start_simulator(python)
-            settings = {"KLING_API_BASE": address, "KLING_API_KEY": PRACTICE_KEY}
+            settings = {"KLING_API_BASE": address, "KLING_API_KEY": SIMULATOR_KEY}
         args = ["--output-directory", str(VIDEOS)] if options.keep_open else []
         VIDEOS.mkdir(parents=True, exist_ok=True)
         server = ComfyUIProcess(python, comfyui, base, env=settings, args=args, log=log)
@@ -151,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
         with watch.step(f"Running {WORKFLOW.relative_to(ROOT).as_posix()}"):
             videos = run_workflow(python, server.url)
         if not videos:
-            raise SetupFailed("The workflow ended well and put out no video.")
+            raise SetupFailed("The workflow ended well and produced no video.")
         for video in videos:
             probe = [str(part) for part in (python, LAUNCH, "pack", "devtools.probe", video)]
             facts = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.strip()

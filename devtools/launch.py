@@ -2,10 +2,10 @@
 
     launch.py comfyui COMFYUI_DIR [ARGS...]         a real ComfyUI's main.py
     launch.py inside COMFYUI_DIR SCRIPT [ARGS...]   a script that may import ComfyUI's modules
-    launch.py pack MODULE [ARGS...]                 `main(argv)` of a module of this pack
+    launch.py pack MODULE [ARGS...]                 ``main(argv)`` of a module of this pack
 
-A child whose parent set `KLING_TAKES_CHILD=1` ends when its standard input closes, so a killed `dev.py` or
-pytest leaves no server behind, on any system. This file is run as a script by the interpreter of the
+A child whose parent set ``KLING_TAKES_CHILD=1`` ends when its standard input closes, so a killed ``dev.py``
+or pytest leaves no server behind, on any system. This file is run as a script by the interpreter of the
 development environment; it imports nothing of the pack at the top level.
 """
 
@@ -37,7 +37,7 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
-def mend_torchvision() -> None:
+def fix_torchvision() -> None:
     """Let torchvision import on a torch it was not built for.
 
     PyPI has no CPU build of torchvision for Linux, and the CUDA build stops at the first use of two
@@ -63,7 +63,7 @@ def mend_torchvision() -> None:
 
 def run_inside(folder: Path, script: Path, args: list[str]) -> None:
     """Run a script as if it lay in ComfyUI's folder, as its main.py does."""
-    mend_torchvision()
+    fix_torchvision()
     os.chdir(folder)
     sys.path[0] = str(folder)
     sys.argv = [str(script), *args]
@@ -71,7 +71,7 @@ def run_inside(folder: Path, script: Path, args: list[str]) -> None:
 
 
 def run_pack(module: str, args: list[str]) -> int:
-    """Run `main(argv)` of a module of the pack, imported under the alias `kling_takes`."""
+    """Run ``main(argv)`` of a module of the pack, imported under the alias ``kling_takes``."""
     package = types.ModuleType("kling_takes")
     package.__path__ = [str(ROOT)]
     sys.modules["kling_takes"] = package

@@ -1,4 +1,4 @@
-"""Say what is in a video file; run through `launch.py pack devtools.probe FILE`."""
+"""Say what is in a video file; run through ``launch.py pack devtools.probe FILE``."""
 
 from __future__ import annotations
 

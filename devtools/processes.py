@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment without Kling's or Comfy's settings, plus `extra`."""
+    """Return this process's environment without Kling's or Comfy's settings, plus ``extra``."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
     for name in ("NO_PROXY", "no_proxy"):  # a proxy of the environment can't reach this machine's loopback
         env[name] = ",".join(filter(None, [env.get(name, ""), "127.0.0.1", "localhost"]))
@@ -35,7 +35,7 @@ def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 class Child:
-    """A process with its own group and a log file; ended by `stop`, at the latest with its parent."""
+    """A process with its own group and a log file; ended by ``stop``, at the latest with its parent."""
 
     def __init__(self, command: Sequence[str | Path], *, env: Mapping[str, str], log: Path) -> None:
         self.command = [str(part) for part in command]
@@ -47,7 +47,9 @@ class Child:
         """Start the process; its output is appended to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # An own group: Ctrl-C reaches dev.py alone, which then ends its children in order.
-        flags = 0 if sys.platform != "win32" else subprocess.CREATE_NEW_PROCESS_GROUP
+        flags = 0
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 self.command,

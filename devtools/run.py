@@ -1,4 +1,4 @@
-"""Run a module of the pack in the development environment: the simulator, the faults, the mutants."""
+"""Run a module of the pack in the development environment: simulator, papers, faults, mutants."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ LAUNCH = Path(__file__).resolve().parent / "launch.py"
 
 MODULES = {
     "simulator": "simulator.__main__",
+    "papers": "devtools.papers",
     "faults": "tests.faults.run_faults",
     "mutants": "tests.faults.mutants",
 }
+NEED_TEST_PACKAGES = ("faults", "mutants")
 
 
 def run(command: str, argv: list[str]) -> int:
-    """Run `main(argv)` of a command's module and return its exit code."""
+    """Run ``main(argv)`` of a command's module and return its exit code."""
     with environment.only_one():
         python = environment.ensure_dev_venv()
-        if command != "simulator":
+        if command in NEED_TEST_PACKAGES:
             environment.ensure_test_packages()
     process = subprocess.Popen([str(python), str(LAUNCH), "pack", MODULES[command], *argv])
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from . import aliases
+from typing import Any
+
 from .account import KlingTakesAccount
+from .aliases import OLD_NODES
 from .camera_controls import KlingCameraControls
 from .image_to_video import KlingCameraControlI2VNode, KlingImage2VideoNode, KlingStartEndFrameNode
 from .prompt_list import KlingTakesPromptList
@@ -11,37 +13,28 @@ from .recover import KlingTakesRecover
 from .shot import KlingTakesShot
 from .text_to_video import KlingCameraControlT2VNode, KlingTextToVideoNode
 
-NODE_CLASS_MAPPINGS = {
-    "KlingTakesTextToVideo": KlingTextToVideoNode,
-    "KlingTakesImageToVideo": KlingImage2VideoNode,
-    "KlingTakesStartEndFrameToVideo": KlingStartEndFrameNode,
-    "KlingTakesCameraControls": KlingCameraControls,
-    "KlingTakesTextToVideoCameraControl": KlingCameraControlT2VNode,
-    "KlingTakesImageToVideoCameraControl": KlingCameraControlI2VNode,
-    "KlingTakesShot": KlingTakesShot,
-    "KlingTakesPromptList": KlingTakesPromptList,
-    "KlingTakesRecover": KlingTakesRecover,
-    "KlingTakesAccount": KlingTakesAccount,
-    # Deprecated ids of the same nodes. They get no display name: ComfyUI would rename its own nodes by it.
-    "KlingTextToVideoNode": aliases.KlingTextToVideoNode,
-    "KlingImage2VideoNode": aliases.KlingImage2VideoNode,
-    "KlingStartEndFrameNode": aliases.KlingStartEndFrameNode,
-    "KlingCameraControls": aliases.KlingCameraControls,
-    "KlingCameraControlT2VNode": aliases.KlingCameraControlT2VNode,
-    "KlingCameraControlI2VNode": aliases.KlingCameraControlI2VNode,
+#: each node under its id and its name
+NODES: dict[str, tuple[type[Any], str]] = {
+    "KlingTakesTextToVideo": (KlingTextToVideoNode, "Kling Text to Video"),
+    "KlingTakesImageToVideo": (KlingImage2VideoNode, "Kling Image to Video"),
+    "KlingTakesStartEndFrameToVideo": (KlingStartEndFrameNode, "Kling Start-End Frame to Video"),
+    "KlingTakesCameraControls": (KlingCameraControls, "Kling Camera Controls"),
+    "KlingTakesTextToVideoCameraControl": (
+        KlingCameraControlT2VNode,
+        "Kling Text to Video (Camera Control)",
+    ),
+    "KlingTakesImageToVideoCameraControl": (
+        KlingCameraControlI2VNode,
+        "Kling Image to Video (Camera Control)",
+    ),
+    "KlingTakesShot": (KlingTakesShot, "Kling Shot"),
+    "KlingTakesPromptList": (KlingTakesPromptList, "Kling Prompt List"),
+    "KlingTakesRecover": (KlingTakesRecover, "Kling Recover a Take"),
+    "KlingTakesAccount": (KlingTakesAccount, "Kling Account"),
 }
 
-NODE_DISPLAY_NAME_MAPPINGS = {
-    "KlingTakesTextToVideo": "Kling Text to Video",
-    "KlingTakesImageToVideo": "Kling Image to Video",
-    "KlingTakesStartEndFrameToVideo": "Kling Start-End Frame to Video",
-    "KlingTakesCameraControls": "Kling Camera Controls",
-    "KlingTakesTextToVideoCameraControl": "Kling Text to Video (Camera Control)",
-    "KlingTakesImageToVideoCameraControl": "Kling Image to Video (Camera Control)",
-    "KlingTakesShot": "Kling Shot",
-    "KlingTakesPromptList": "Kling Prompt List",
-    "KlingTakesRecover": "Kling Recover a Take",
-    "KlingTakesAccount": "Kling Account",
-}
+# Old ids of the same nodes come last, without a display name: ComfyUI would rename its own nodes by it.
+NODE_CLASS_MAPPINGS = {node_id: node for node_id, (node, _name) in NODES.items()} | OLD_NODES
+NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for node_id, (_node, name) in NODES.items()}
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

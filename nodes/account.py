@@ -8,7 +8,6 @@ from typing import Any
 
 from . import host
 from .base import CATEGORY, HIDDEN
-from .model_table import model_table
 
 
 class KlingTakesAccount:
@@ -48,10 +47,10 @@ class KlingTakesAccount:
         from . import account_access
 
         async def work() -> dict[str, Any]:
-            account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
-            summary = await account.studio.account()
-            text = account.prefix + summary.text()
-            host.send_text(text, unique_id)
+            async with account_access.at_work(unique_id, auth_token, comfy_api_key) as (studio, reporter):
+                summary = await studio.account()
+                text = reporter.prefix + summary.text()
+                reporter.say(text)
             return {
                 "ui": {"text": [text]},
                 "result": (text, json.dumps(summary.as_json(), indent=2, ensure_ascii=False)),

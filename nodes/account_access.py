@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from ..apis.kling.models import ModelTable
 from ..apis.settings import load_settings
 from ..apis.studio import Studio
-from . import host, simulator
+from ..apis.transport import in_own_thread
+from . import host
+from .inputs import model_table
+
+#: what stands before everything shown where no money is real
+SIMULATED = "Simulated · "
 
 
-@dataclass(frozen=True)
-class OpenAccount:
-    """The studio of an account, and what stands before everything that it shows."""
-
-    studio: Studio
-
-    @property
-    def prefix(self) -> str:
-        """What stands before everything shown where no money is real; else nothing."""
-        return "Simulated · " if self.studio.context.simulated else ""
-
-
-async def open_account(table: ModelTable, comfy_token: str | None, comfy_api_key: str | None) -> OpenAccount:
+async def open_studio(comfy_token: str | None, comfy_api_key: str | None) -> Studio:
     """Read the settings as they are now and open the studio.
 
     Raises ConfigurationError or CredentialsError with the variable or file to change.
     """
     simulator_url = None
-    if simulator.wanted(os.environ):
-        simulator_url = await asyncio.to_thread(simulator.url)
+    if os.environ.get("KLING_BACKEND") == "simulator":
+        from ..simulator import in_process
+
+        own_models = host.user_dir() / "models.json"
+        simulator_url = await in_own_thread(lambda: in_process.url(own_models))
     settings = load_settings(
         os.environ,
         host.user_dir(),
@@ -40,4 +35,16 @@ async def open_account(table: ModelTable, comfy_token: str | None, comfy_api_key
         comfy_api_base=host.comfy_api_base(),
         simulator_url=simulator_url,
     )
-    return OpenAccount(Studio.open(settings, table))
+    return Studio.open(settings, model_table())
+
+
+@asynccontextmanager
+async def at_work(
+    unique_id: str | None, comfy_token: str | None, comfy_api_key: str | None
+) -> AsyncIterator[tuple[Studio, host.NodeReporter]]:
+    """Open the studio for a node, and the line on which the node says how it is getting on."""
+    with host.NodeReporter(unique_id) as reporter:
+        studio = await open_studio(comfy_token, comfy_api_key)
+        reporter.prefix = SIMULATED if studio.context.simulated else ""
+        reporter.say("Getting ready")
+        yield studio, reporter

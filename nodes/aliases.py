@@ -11,64 +11,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import camera_controls, image_to_video, text_to_video
+from .camera_controls import KlingCameraControls
+from .image_to_video import KlingCameraControlI2VNode, KlingImage2VideoNode, KlingStartEndFrameNode
+from .text_to_video import KlingCameraControlT2VNode, KlingTextToVideoNode
+
+#: A graph stores widget values by position, so this widget of old graphs keeps its place, or every value
+#: behind it would slip. Kling does not use it with a picture.
+ASPECT_RATIO = (
+    ["16:9", "9:16", "1:1"],
+    {"default": "16:9", "tooltip": "Not used: the picture decides the shape of the video."},
+)
 
 
-class KlingTextToVideoNode(text_to_video.KlingTextToVideoNode):
-    """Text to video under its old id."""
+def under_its_old_id(node: type[Any], aspect_ratio_after: str | None = None) -> type[Any]:
+    """Return a node as old graphs have it, with the widget ``aspect_ratio`` behind another where it was."""
 
-    DEPRECATED = True
-
-
-class KlingCameraControls(camera_controls.KlingCameraControls):
-    """Camera controls under their old id."""
-
-    DEPRECATED = True
-
-
-class KlingCameraControlT2VNode(text_to_video.KlingCameraControlT2VNode):
-    """Text to video with a camera move under its old id."""
-
-    DEPRECATED = True
-
-
-class _WithAspectRatio:
-    """Keeps the widget ``aspect_ratio`` of old graphs in its place; Kling does not use it with a picture.
-
-    A graph stores widget values by position, so without it every value behind it would slip.
-    """
-
-    DEPRECATED = True
-    AFTER: str
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        """Return the inputs of the node, with the old widget behind ``AFTER``."""
-        inputs: dict[str, Any] = super().INPUT_TYPES()  # type: ignore[misc] - the node class comes second
+    def input_types(cls: type[Any]) -> dict[str, Any]:
+        inputs: dict[str, Any] = node.INPUT_TYPES()
         required: dict[str, Any] = {}
         for name, entry in inputs["required"].items():
             required[name] = entry
-            if name == cls.AFTER:
-                required["aspect_ratio"] = (
-                    ["16:9", "9:16", "1:1"],
-                    {"default": "16:9", "tooltip": "Not used: the picture decides the shape of the video."},
-                )
+            if name == aspect_ratio_after:
+                required["aspect_ratio"] = ASPECT_RATIO
         return {**inputs, "required": required}
 
-
-class KlingImage2VideoNode(_WithAspectRatio, image_to_video.KlingImage2VideoNode):
-    """Image to video under its old id."""
-
-    AFTER = "mode"
+    own = {"DEPRECATED": True, "INPUT_TYPES": classmethod(input_types), "__doc__": node.__doc__}
+    return type(node.__name__, (node,), own)
 
 
-class KlingCameraControlI2VNode(_WithAspectRatio, image_to_video.KlingCameraControlI2VNode):
-    """Image to video with a camera move under its old id."""
-
-    AFTER = "cfg_scale"
-
-
-class KlingStartEndFrameNode(_WithAspectRatio, image_to_video.KlingStartEndFrameNode):
-    """Start and end frame to video under its old id."""
-
-    AFTER = "mode"
+OLD_NODES = {
+    "KlingTextToVideoNode": under_its_old_id(KlingTextToVideoNode),
+    "KlingImage2VideoNode": under_its_old_id(KlingImage2VideoNode, "mode"),
+    "KlingStartEndFrameNode": under_its_old_id(KlingStartEndFrameNode, "mode"),
+    "KlingCameraControls": under_its_old_id(KlingCameraControls),
+    "KlingCameraControlT2VNode": under_its_old_id(KlingCameraControlT2VNode),
+    "KlingCameraControlI2VNode": under_its_old_id(KlingCameraControlI2VNode, "cfg_scale"),
+}

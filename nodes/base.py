@@ -8,26 +8,23 @@ is said in ``host``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ..apis.errors import InvalidInput, refuse
+from ..apis.errors import refuse
 from ..apis.kling.draft import Draft
-from ..apis.kling.models import DialectLimits, ModelTable
-from ..apis.kling.pictures import KlingImage
+from ..apis.kling.models import ModelTable
 from ..apis.kling.products import PRODUCTS
 from ..apis.kling.request import KlingRequest, shape_problems
 from . import host
-from .inputs import model_field_to_node_input
-from .model_table import model_table
+from .inputs import io_type_of, model_field_to_node_input, model_table
 from .validation import WidgetCheck, is_widget
 
 if TYPE_CHECKING:
-    from ..apis.follower import Delivered
-    from ..apis.plan import Plan
+    from ..apis.delivered import Delivered
+    from ..apis.plan import Plan, Route
     from ..apis.studio import Studio
 
 CATEGORY = "Kling Takes"
@@ -79,11 +76,20 @@ class KlingNodeBase:
         raise NotImplementedError(f"{cls.__name__} declares no inputs")
 
     @classmethod
-    def field(cls, io_type: str, name: str, **overrides: Any) -> tuple[str | list[str], dict[str, Any]]:
-        """Return the input of one field of the request; what depends on models comes from their table."""
-        if io_type == "COMBO" and "options" not in overrides and name in _CHOICES:
-            overrides["options"] = _CHOICES[name](model_table(), cls.REQUEST.product, *cls.FEATURES)
-        return model_field_to_node_input(io_type, cls.REQUEST, name, **overrides)
+    def fields(cls, *names: str, **overrides: Any) -> dict[str, tuple[Any, ...]]:
+        """Return inputs made from fields of the request; what depends on models comes from their table.
+
+        ``overrides`` are options for one of the inputs, such as ``mode={"default": "pro"}``.
+        """
+        found, field_of = {}, cls.REQUEST.fields_by_widget()
+        for name in names:
+            field, options = field_of[name], dict(overrides.get(name, {}))
+            io_type = io_type_of(cls.REQUEST.model_fields[field])
+            if field in _CHOICES:
+                io_type = "COMBO"
+                options["options"] = _CHOICES[field](model_table(), cls.REQUEST.product, *cls.FEATURES)
+            found[name] = model_field_to_node_input(io_type, cls.REQUEST, field, **options)
+        return found
 
     @classmethod
     def declared(cls) -> dict[str, tuple[Any, ...]]:
@@ -95,14 +101,13 @@ class KlingNodeBase:
     @classmethod
     def required_links(cls) -> list[str]:
         """Return the inputs that always come from another node."""
-        required = cls.INPUT_TYPES()["required"]
-        return [name for name, entry in cls.declared().items() if name in required and not is_widget(entry)]
+        links = [name for name, entry in cls.declared().items() if not is_widget(entry)]
+        return [name for name in links if name in cls.INPUT_TYPES()["required"]]
 
     @classmethod
     def judged_inputs(cls) -> list[str]:
         """Return the inputs that are judged before anything runs: all whose value may be known by then."""
-        links = cls.required_links()
-        return [name for name in cls.declared() if name not in links]
+        return [name for name in cls.declared() if name not in cls.required_links()]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
@@ -130,51 +135,74 @@ class KlingNodeBase:
         ComfyUI's interrupt within a second of Cancel.
         """
         # What buys is loaded with the first take: ComfyUI's start does not wait for it.
-        from . import account_access, receipt
+        from . import account_access
 
         async def work() -> tuple[Any, ...]:
-            with host.NodeReporter(unique_id) as reporter:
-                account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
-                reporter.prefix = account.prefix
-                reporter.say("Getting ready")
-                plan = await self._plan(account.studio, inputs, take)
-                for note in plan.notes:
-                    reporter.note(note)
-                delivered = await account.studio.take(
+            hidden = auth_token, comfy_api_key
+            async with account_access.at_work(unique_id, *hidden) as (studio, reporter):
+                values, pictures = self._given(inputs)
+                route = studio.route(self.REQUEST, values)
+                reporter.line.price = route.price
+
+                async def plan() -> Plan:
+                    made = await self._plan(studio, route, values, pictures, take)
+                    for note in (f"Paid by {studio.payer}.", *made.notes):
+                        reporter.note(note)
+                    return made
+
+                delivered = await studio.take_in_turn(
+                    route.spec.name,
                     plan,
-                    files=host.temp_dir(),
+                    files=studio.files,
                     reporter=reporter,
                     prompt_id=reporter.prompt_id,
                     node_id=reporter.node_id,
                 )
-                reporter.say(receipt.closing_text(delivered))
+                reporter.say(delivered.receipt)
                 return self.results(delivered)
 
         return await host.until_interrupted(work())
 
-    async def _plan(self, studio: Studio, inputs: Mapping[str, Any], take: int) -> Plan:
-        """Return the checked plan, with the pictures packed as this model takes them."""
+    def _given(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values and the pictures by the fields they fill; what is left out is at its default."""
         fields, values, pictures = self.REQUEST.fields_by_widget(), {}, {}
         for name, entry in self.declared().items():
             value = inputs.get(name, entry[1].get("default"))
             if value is not None:
                 (pictures if entry[0] == "IMAGE" else values)[fields[name]] = value
-        route = studio.route(self.REQUEST, values)
+        return values, pictures
+
+    async def _plan(
+        self, studio: Studio, route: Route, values: dict[str, Any], pictures: dict[str, Any], take: int
+    ) -> Plan:
+        """Return the checked plan, with the pictures packed as this model takes them."""
+        from ..apis.media import packed
+
+        filled = dict(values)
         for field, frame in pictures.items():
-            values[field] = await encoded(self.REQUEST.widget_of(field), frame, route.limits)
+            widget = self.REQUEST.widget_of(field)
+            filled[field] = await packed(widget, frame.cpu().numpy(), route.limits)
         try:
-            request = self.REQUEST(**values)
+            request = self.REQUEST(**filled)
         except ValidationError as error:
             refuse(shape_problems(error, self.REQUEST))
             raise
         return studio.plan(request, take, route)
 
 
-async def encoded(widget: str, frame: Any, limits: DialectLimits) -> KlingImage:
-    """Return an IMAGE packed off the event loop; raises InvalidInput naming the input that has to change."""
-    from ..apis.media import encode_image
+class KlingVideoNodeBase(KlingNodeBase):
+    """A node that buys a video."""
 
-    try:
-        return await asyncio.to_thread(encode_image, frame.cpu().numpy(), limits=limits)
-    except ValueError as error:
-        raise InvalidInput(f"{widget}: {error}", widget=widget) from error
+    RETURN_TYPES = ("VIDEO", "STRING", "STRING")
+    RETURN_NAMES = ("VIDEO", "Kling ID", "Duration (sec)")
+    OUTPUT_TOOLTIPS = (
+        "The video. Connect it to Save Video or to any node that takes a video.",
+        "Kling's id of the task that made the video. With it, Kling Recover a Take fetches the video again.",
+        "How long the video is, in seconds, as Kling says.",
+    )
+
+    @classmethod
+    def results(cls, delivered: Delivered) -> tuple[Any, ...]:
+        """Return VIDEO, Kling ID and duration."""
+        video = delivered.of_kind("video")[0]
+        return host.video_from_file(video.path), delivered.task_id, video.duration

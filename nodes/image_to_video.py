@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.kling.products.image_to_video import KlingImage2VideoRequest
-from .base import HIDDEN, TAKE_INPUT
-from .outputs import KlingVideoNodeBase
-
-FRAME_RULES = (
-    "At least 300 pixels a side, no longer than 2.5 times its width or height. Of a batch, the first is used."
-)
+from .base import HIDDEN, TAKE_INPUT, KlingVideoNodeBase
 
 
 class KlingImage2VideoNode(KlingVideoNodeBase):
@@ -26,23 +21,10 @@ class KlingImage2VideoNode(KlingVideoNodeBase):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the start frame and the request's inputs, then the take and what only some models know."""
+        words = cls.fields("prompt", "negative_prompt", "model_name", "cfg_scale", "mode", "duration")
         return {
-            "required": {
-                "start_frame": cls.field(
-                    "IMAGE", "image", tooltip=f"The picture the video starts from. {FRAME_RULES}"
-                ),
-                "prompt": cls.field("STRING", "prompt"),
-                "negative_prompt": cls.field("STRING", "negative_prompt"),
-                "model_name": cls.field("COMBO", "model_name"),
-                "cfg_scale": cls.field("FLOAT", "cfg_scale"),
-                "mode": cls.field("COMBO", "mode"),
-                "duration": cls.field("COMBO", "duration"),
-            },
-            "optional": {
-                "take": TAKE_INPUT,
-                "sound": cls.field("COMBO", "sound"),
-                "shots": cls.field("KLING_SHOTS", "shots"),
-            },
+            "required": {**cls.fields("start_frame"), **words},
+            "optional": {"take": TAKE_INPUT, **cls.fields("sound", "shots")},
             "hidden": HIDDEN,
         }
 
@@ -59,23 +41,10 @@ class KlingCameraControlI2VNode(KlingVideoNodeBase):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the start frame, the inputs of the request and the camera."""
+        words = cls.fields("prompt", "negative_prompt", "cfg_scale", "camera_control")
         return {
-            "required": {
-                "start_frame": cls.field(
-                    "IMAGE", "image", tooltip=f"The picture the video starts from. {FRAME_RULES}"
-                ),
-                "prompt": cls.field("STRING", "prompt"),
-                "negative_prompt": cls.field("STRING", "negative_prompt"),
-                "cfg_scale": cls.field("FLOAT", "cfg_scale"),
-                "camera_control": cls.field("CAMERA_CONTROL", "camera_control"),
-            },
-            "optional": {
-                "take": TAKE_INPUT,
-                "model_name": cls.field("COMBO", "model_name"),
-                "mode": cls.field("COMBO", "mode"),
-                "duration": cls.field("COMBO", "duration"),
-                "sound": cls.field("COMBO", "sound"),
-            },
+            "required": {**cls.fields("start_frame"), **words},
+            "optional": {"take": TAKE_INPUT, **cls.fields("model_name", "mode", "duration", "sound")},
             "hidden": HIDDEN,
         }
 
@@ -84,8 +53,8 @@ class KlingStartEndFrameNode(KlingVideoNodeBase):
     """Makes a video that goes from one picture to another."""
 
     DESCRIPTION = (
-        "Finds the way between two pictures: the video starts from the first and ends in the second. Some "
-        "models do this in mode pro only, and never with sound; the node says so before anything is paid."
+        "Finds the way between two pictures: the video starts from the first and ends in the second. Where a "
+        "model does this in some modes only, or only without sound, the node says so before anything is paid."
     )
     REQUEST = KlingImage2VideoRequest
     FEATURES = ("end_frame",)
@@ -93,27 +62,10 @@ class KlingStartEndFrameNode(KlingVideoNodeBase):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return both frames and the request's inputs, then the take and what only some models know."""
+        words = cls.fields("prompt", "negative_prompt", "model_name", "cfg_scale")
+        size = cls.fields("mode", "duration", mode={"default": "pro"})
         return {
-            "required": {
-                "start_frame": cls.field(
-                    "IMAGE", "image", tooltip=f"The picture the video starts from. {FRAME_RULES}"
-                ),
-                "end_frame": cls.field(
-                    "IMAGE",
-                    "image_tail",
-                    tooltip=f"The picture the video ends in; best in the shape of the first. {FRAME_RULES}",
-                ),
-                "prompt": cls.field("STRING", "prompt"),
-                "negative_prompt": cls.field("STRING", "negative_prompt"),
-                "model_name": cls.field("COMBO", "model_name"),
-                "cfg_scale": cls.field("FLOAT", "cfg_scale"),
-                "mode": cls.field("COMBO", "mode", default="pro"),
-                "duration": cls.field("COMBO", "duration"),
-            },
-            "optional": {
-                "take": TAKE_INPUT,
-                "sound": cls.field("COMBO", "sound"),
-                "shots": cls.field("KLING_SHOTS", "shots"),
-            },
+            "required": {**cls.fields("start_frame", "end_frame"), **words, **size},
+            "optional": {"take": TAKE_INPUT, **cls.fields("sound", "shots")},
             "hidden": HIDDEN,
         }

@@ -7,35 +7,65 @@ node repeats none of it, so a limit that Kling changes is changed in one place.
 from __future__ import annotations
 
 import types
-from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from ..apis.kling.camera import KlingCameraControl
+from ..apis.kling.model_file import fresh_table
+from ..apis.kling.models import ModelTable
+from ..apis.kling.pictures import KlingImage
+from ..apis.kling.shots import KlingShot
+from . import host
+
 #: keys of ``json_schema_extra`` that ComfyUI knows as options of an input
 PASSED_ON = ("default", "min", "max", "multiline", "step", "round", "placeholder")
+#: what a field of each type is to ComfyUI
+IO_TYPES: dict[Any, str] = {
+    str: "STRING",
+    int: "INT",
+    float: "FLOAT",
+    bool: "BOOLEAN",
+    KlingImage: "IMAGE",
+    KlingShot: "KLING_SHOTS",
+    KlingCameraControl: "CAMERA_CONTROL",
+}
+
+
+def model_table() -> ModelTable:
+    """Return the models that the nodes offer: Kling's, with the user's own on top."""
+    return fresh_table(host.user_dir() / "models.json")
+
+
+def io_type_of(info: FieldInfo) -> str:
+    """Return ComfyUI's name for the type of a field: COMBO where it has choices."""
+    if _choices(info):
+        return "COMBO"
+    return next(IO_TYPES[part] for part in _parts(info.annotation) if part in IO_TYPES)
 
 
 def model_field_to_node_input(
     io_type: str, model: type[BaseModel], field: str, **overrides: Any
 ) -> tuple[str | list[str], dict[str, Any]]:
-    """Make the ``INPUT_TYPES`` entry of one field.
+    """Return the ``INPUT_TYPES`` entry of one field.
 
     ``io_type`` is ComfyUI's name: STRING, INT, FLOAT, BOOLEAN, COMBO or the type of a link. Default, range,
     step, choices, multiline and tooltip come from the field; ``overrides`` win over them, and an override
-    of ``None`` drops the option. For COMBO the choices come from ``options``, from a ``Literal`` or from an
-    ``Enum``. Raises KeyError when the model has no such field and ValueError when a COMBO has no choices.
+    of ``None`` drops the option. For COMBO the choices come from ``options`` or from a ``Literal``. Raises
+    KeyError when the model has no such field and ValueError when a COMBO has no choices.
     """
     info = model.model_fields[field]
     options: dict[str, Any] = {}
     if info.default is not PydanticUndefined and info.default is not None:
-        options["default"] = info.default.value if isinstance(info.default, Enum) else info.default
-    for name, value in _limits(info).items():
-        if io_type in ("INT", "FLOAT"):
-            options[name] = value
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        options["default"] = info.default
+    if io_type in ("INT", "FLOAT"):
+        for rule in info.metadata:
+            for theirs, ours in (("ge", "min"), ("le", "max"), ("multiple_of", "step")):
+                if (value := getattr(rule, theirs, None)) is not None:
+                    options[ours] = value
+    extra = _extra(info)
     options.update({key: extra[key] for key in PASSED_ON if key in extra})
     if extra.get("slider"):
         options["display"] = "slider"
@@ -45,30 +75,26 @@ def model_field_to_node_input(
     options = {key: value for key, value in options.items() if value is not None}
     if io_type != "COMBO":
         return io_type, options
-    choices = options.pop("options", None) or extra.get("options") or _choices(info.annotation)
+    choices = options.pop("options", None) or _choices(info)
     if not choices:
         raise ValueError(f"{model.__name__}.{field} names no choices, so it can't be a COMBO.")
     return [str(choice) for choice in choices], options
 
 
-def _limits(info: FieldInfo) -> dict[str, Any]:
-    """The numeric limits of a field under ComfyUI's names: min, max, step."""
-    limits: dict[str, Any] = {}
-    for rule in info.metadata:
-        for theirs, ours in (("ge", "min"), ("le", "max"), ("multiple_of", "step")):
-            value = getattr(rule, theirs, None)
-            if value is not None:
-                limits[ours] = value
-    return limits
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
-def _choices(annotation: Any) -> list[str]:
-    """The values an annotation allows, in the order they are written; none when it is open."""
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return [str(member.value) for member in annotation]
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return [str(value) for value in get_args(annotation)]
-    if origin in (Union, types.UnionType):
-        return [choice for part in get_args(annotation) for choice in _choices(part)]
-    return []
+def _choices(info: FieldInfo) -> list[str]:
+    """Return the values a field allows, in the order they are written; none when it is open."""
+    found = _extra(info).get("options") or [
+        value for part in _parts(info.annotation) if get_origin(part) is Literal for value in get_args(part)
+    ]
+    return [str(value) for value in found]
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """Return the types of a union or a tuple, or the type itself."""
+    if get_origin(annotation) in (Union, types.UnionType, tuple):
+        return [part for inner in get_args(annotation) for part in _parts(inner)]
+    return [annotation]

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-
-from pydantic import BaseModel, Field
 
 from ..apis.errors import InvalidInput
 from . import host
 from .base import CATEGORY
-from .inputs import model_field_to_node_input
 from .validation import WidgetCheck
 
+PROMPTS_TIP = (
+    "One prompt a line. Each line becomes a video of its own, and is paid for. Empty lines are skipped."
+)
 EMPTY = "The list of prompts is empty. Write at least one line into prompts."
-
-
-class Prompts(BaseModel):
-    """A list of prompts as an artist writes it."""
-
-    prompts: str = Field(
-        default="",
-        title="Prompts",
-        description="One prompt a line. Each line becomes a video of its own, and is paid for. Empty lines "
-        "are skipped.",
-        json_schema_extra={"multiline": True},
-    )
 
 
 class KlingTakesPromptList:
@@ -32,7 +21,7 @@ class KlingTakesPromptList:
 
     FUNCTION = "make"
     CATEGORY = CATEGORY
-    VALIDATE_INPUTS = WidgetCheck()
+    VALIDATE_INPUTS = WidgetCheck("prompts")
     DESCRIPTION = (
         "One prompt a line. A video node that is fed with the list makes one video of each, all at the same "
         "time, as far as your Kling account allows."
@@ -46,14 +35,9 @@ class KlingTakesPromptList:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the lines."""
         return {
-            "required": {"prompts": model_field_to_node_input("STRING", Prompts, "prompts")},
+            "required": {"prompts": ("STRING", {"default": "", "multiline": True, "tooltip": PROMPTS_TIP})},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
-
-    @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the lines."""
-        return ["prompts"]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
@@ -71,4 +55,5 @@ class KlingTakesPromptList:
 
 def lines_of(text: str) -> list[str]:
     """Return the lines that have something in them, without the spaces around them."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    # Only these: a pasted prompt may hold other marks that Python takes for the end of a line.
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]

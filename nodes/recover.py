@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from ..apis.ids import problem_of_id
 from . import host
-from .base import CATEGORY, HIDDEN
-from .inputs import model_field_to_node_input
-from .model_table import model_table
-from .outputs import KlingVideoNodeBase
+from .base import CATEGORY, HIDDEN, KlingVideoNodeBase
 from .validation import WidgetCheck
 
 ANY_PRODUCT = "auto"
-
-
-class Recovery(BaseModel):
-    """What it takes to find a task again."""
-
-    task_id: str = Field(
-        default="",
-        title="Task ID",
-        description="A task id, or an external task id that begins with kt-. Both stand in the error of a "
-        "take that did not arrive, and the task id on the output Kling ID.",
-    )
-    product: str = Field(
-        default=ANY_PRODUCT,
-        title="Product",
-        description="What kind of task it is. auto looks for it everywhere and asks Kling a few times more.",
-    )
+ID_TIP = (
+    "A task id, or an external task id that begins with kt-. Both stand in the error of a take that did not "
+    "arrive, and the task id on the output Kling ID."
+)
+PRODUCT_TIP = "What kind of task it is. auto looks for it everywhere and asks Kling a few times more."
 
 
 class KlingTakesRecover:
@@ -38,7 +22,7 @@ class KlingTakesRecover:
 
     FUNCTION = "api_call"
     CATEGORY = CATEGORY
-    VALIDATE_INPUTS = WidgetCheck()
+    VALIDATE_INPUTS = WidgetCheck("task_id")
     DESCRIPTION = (
         "Fetches a video that is already paid for, by its id: after a crash, from another computer, or one "
         "that was made outside ComfyUI. Buys nothing. Kling keeps videos for 30 days. A task that still runs "
@@ -61,16 +45,11 @@ class KlingTakesRecover:
         products = [ANY_PRODUCT, *legacy_paths()]
         return {
             "required": {
-                "task_id": model_field_to_node_input("STRING", Recovery, "task_id"),
-                "product": model_field_to_node_input("COMBO", Recovery, "product", options=products),
+                "task_id": ("STRING", {"default": "", "tooltip": ID_TIP}),
+                "product": (products, {"default": ANY_PRODUCT, "tooltip": PRODUCT_TIP}),
             },
             "hidden": HIDDEN,
         }
-
-    @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the id alone: ComfyUI checks the choice itself."""
-        return ["task_id"]
 
     @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
@@ -89,26 +68,15 @@ class KlingTakesRecover:
 
         Raises NotFound when Kling has no such task.
         """
-        from . import account_access, receipt
+        from . import account_access
 
         async def work() -> tuple[Any, str, str, str, str]:
-            with host.NodeReporter(unique_id) as reporter:
-                account = await account_access.open_account(model_table(), auth_token, comfy_api_key)
-                reporter.prefix = account.prefix
-                reporter.say("Getting ready")
-                found = await account.studio.recover(
-                    task_id,
-                    product=None if product == ANY_PRODUCT else product,
-                    files=host.temp_dir(),
-                    reporter=reporter,
-                )
-                reporter.say(receipt.closing_text(found))
-                return (
-                    host.video_from_file(found.of_kind("video")[0].path),
-                    found.task_id,
-                    found.external_task_id or "",
-                    found.duration,
-                    found.status,
-                )
+            hidden = auth_token, comfy_api_key
+            async with account_access.at_work(unique_id, *hidden) as (studio, reporter):
+                kind = None if product == ANY_PRODUCT else product
+                found = await studio.recover(task_id, product=kind, files=studio.files, reporter=reporter)
+                reporter.say(found.receipt)
+                video = host.video_from_file(found.of_kind("video")[0].path)
+                return video, found.task_id, found.external_task_id or "", found.duration, found.status
 
         return await host.until_interrupted(work())

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.errors import InvalidInput, refuse
-from ..apis.kling.shots import KlingShot, check_shot, total_seconds
+from ..apis.kling.shots import KlingShot, chained, check_shot, total_seconds
 from . import host
 from .base import CATEGORY
-from .inputs import model_field_to_node_input
-from .model_table import model_table
+from .inputs import model_field_to_node_input, model_table
 from .validation import WidgetCheck
 
 
@@ -18,7 +17,7 @@ class KlingTakesShot:
 
     FUNCTION = "make"
     CATEGORY = CATEGORY
-    VALIDATE_INPUTS = WidgetCheck()
+    VALIDATE_INPUTS = WidgetCheck("prompt")
     DESCRIPTION = (
         "One shot of a video with several shots. Chain up to six: the shots of one node go into "
         "previous_shots of the next, and the last goes into the input shots of a video node. The seconds of "
@@ -49,11 +48,6 @@ class KlingTakesShot:
         }
 
     @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the prompt; ComfyUI checks the bounds of the seconds itself."""
-        return ["prompt"]
-
-    @classmethod
     def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
         """Return True, or that the prompt is empty or too long."""
         problems = check_shot(known.get("prompt"), None, model_table())
@@ -68,13 +62,9 @@ class KlingTakesShot:
     ) -> tuple[tuple[KlingShot, ...]]:
         """Return the shots so far with this one at the end; the shots handed in are not changed."""
         refuse(check_shot(prompt, seconds, model_table()))
-        shots = (*(previous_shots or ()), KlingShot(prompt=prompt, duration=seconds))
-        most = model_table().shot_limits.most
-        if len(shots) > most:
-            raise InvalidInput(
-                f"A video has at most {most} shots, and this is number {len(shots)}. "
-                "Take one out of the chain, or make a second video and join them.",
-                widget="previous_shots",
-            )
+        try:
+            shots = chained(previous_shots or (), prompt, seconds, model_table())
+        except ValueError as error:
+            raise InvalidInput(str(error), widget="previous_shots") from None
         host.send_text(f"Shot {len(shots)}, {total_seconds(shots)} s so far.", unique_id)
         return (shots,)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..apis.kling.products.text_to_video import KlingText2VideoRequest
-from .base import HIDDEN, TAKE_INPUT
-from .outputs import KlingVideoNodeBase
+from .base import HIDDEN, TAKE_INPUT, KlingVideoNodeBase
 
 
 class KlingTextToVideoNode(KlingVideoNodeBase):
@@ -22,21 +21,10 @@ class KlingTextToVideoNode(KlingVideoNodeBase):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the inputs of the request, then the take number and what only some models know."""
+        words = cls.fields("prompt", "negative_prompt", "model_name", "cfg_scale")
         return {
-            "required": {
-                "prompt": cls.field("STRING", "prompt"),
-                "negative_prompt": cls.field("STRING", "negative_prompt"),
-                "model_name": cls.field("COMBO", "model_name"),
-                "cfg_scale": cls.field("FLOAT", "cfg_scale"),
-                "mode": cls.field("COMBO", "mode"),
-                "duration": cls.field("COMBO", "duration"),
-                "aspect_ratio": cls.field("COMBO", "aspect_ratio"),
-            },
-            "optional": {
-                "take": TAKE_INPUT,
-                "sound": cls.field("COMBO", "sound"),
-                "shots": cls.field("KLING_SHOTS", "shots"),
-            },
+            "required": {**words, **cls.fields("mode", "duration", "aspect_ratio")},
+            "optional": {"take": TAKE_INPUT, **cls.fields("sound", "shots")},
             "hidden": HIDDEN,
         }
 
@@ -53,20 +41,9 @@ class KlingCameraControlT2VNode(KlingVideoNodeBase):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Return the inputs of the request with the camera; the model can be chosen."""
+        words = cls.fields("prompt", "negative_prompt", "cfg_scale")
         return {
-            "required": {
-                "prompt": cls.field("STRING", "prompt"),
-                "negative_prompt": cls.field("STRING", "negative_prompt"),
-                "cfg_scale": cls.field("FLOAT", "cfg_scale"),
-                "aspect_ratio": cls.field("COMBO", "aspect_ratio"),
-                "camera_control": cls.field("CAMERA_CONTROL", "camera_control"),
-            },
-            "optional": {
-                "take": TAKE_INPUT,
-                "model_name": cls.field("COMBO", "model_name"),
-                "mode": cls.field("COMBO", "mode"),
-                "duration": cls.field("COMBO", "duration"),
-                "sound": cls.field("COMBO", "sound"),
-            },
+            "required": {**words, **cls.fields("aspect_ratio", "camera_control")},
+            "optional": {"take": TAKE_INPUT, **cls.fields("model_name", "mode", "duration", "sound")},
             "hidden": HIDDEN,
         }

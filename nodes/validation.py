@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 #: what ComfyUI makes a widget for; every other type is a link
 _WIDGETS = ("STRING", "INT", "FLOAT", "BOOLEAN")
@@ -18,22 +18,18 @@ _WIDGETS = ("STRING", "INT", "FLOAT", "BOOLEAN")
 ABSENT = object()
 
 
-class Checked(Protocol):
-    """A node class whose widgets can be judged."""
-
-    @classmethod
-    def judged_inputs(cls) -> list[str]:
-        """Return the inputs that are judged, as they stand in the signature."""
-
-    @classmethod
-    def check_widgets(cls, known: dict[str, Any], linked: list[str]) -> bool | str:
-        """Return True, or what to change in sentences; ``linked`` are inputs without a value yet."""
-
-
 class WidgetCheck:
-    """The class attribute ``VALIDATE_INPUTS`` of a node."""
+    """The class attribute ``VALIDATE_INPUTS`` of a node.
 
-    def __get__(self, instance: object, node: type[Checked]) -> Callable[..., bool | str]:
+    The node says with ``check_widgets(known, linked)`` what is wrong: True, or sentences. ``judged`` are the
+    inputs that it judges; a node that judges what it declares leaves them out and has ``judged_inputs()``.
+    """
+
+    def __init__(self, *judged: str) -> None:
+        """Belong to a node."""
+        self._judged = judged
+
+    def __get__(self, instance: object, node: type[Any]) -> Callable[..., bool | str]:
         """Return the function that ComfyUI calls, with a signature made from the node's inputs.
 
         ComfyUI names a linked input with None and leaves out what the prompt does not mention; both are
@@ -44,11 +40,14 @@ class WidgetCheck:
             known = {
                 name: value for name, value in values.items() if value is not None and value is not ABSENT
             }
-            return node.check_widgets(known, [name for name, value in values.items() if value is None])
+            linked = [name for name, value in values.items() if value is None]
+            answer: bool | str = node.check_widgets(known, linked)
+            return answer
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [inspect.Parameter(name, kind, default=ABSENT) for name in node.judged_inputs()]
-        validate.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] - read by inspect
+        names = self._judged or node.judged_inputs()
+        parameters = [inspect.Parameter(name, kind, default=ABSENT) for name in names]
+        vars(validate)["__signature__"] = inspect.Signature(parameters)
         return validate
 
 

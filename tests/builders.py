@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from kling_takes.apis.journal import Journal, Purchase, Row
+from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
 from kling_takes.apis.kling.dialects import DIALECTS
 from kling_takes.apis.kling.draft import Draft
 from kling_takes.apis.kling.endpoint import ApiEndpoint
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.models import ModelSpec, ModelTable
+from kling_takes.apis.kling.models import DialectName, ModelSpec, ModelTable
 from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.problem import Problem
 from kling_takes.apis.kling.products import PRODUCTS
 from kling_takes.apis.kling.products.base import Price
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.products.video import VideoRequest
 from kling_takes.apis.kling.request import KlingRequest
+from kling_takes.apis.kling.shots import KlingShot
+from kling_takes.apis.plan import make_plan
 
 TABLE = load_table()
 
@@ -85,6 +90,66 @@ def purchase(take: str = "t1", **changes: Any) -> Purchase:
     return Purchase(**{**plain, **changes})
 
 
+def only_row(journal: Journal) -> Row:
+    """The latest attempt at the only take in a journal."""
+    takes = {tuple(row) for row in journal.open().execute("SELECT account, take FROM tasks").fetchall()}
+    row = journal.find(*takes.pop())
+    assert row is not None
+    assert not takes
+    return row
+
+
 def prepare(journal: Journal, bought: Purchase | None = None, now: float = 1000.0, **options: Any) -> Row:
     """The row of a create that is about to leave."""
     return journal.prepare(bought or purchase(), now=now, day_start=0.0, **options)
+
+
+def shots(*lengths: int, words: str = "a fox") -> tuple[KlingShot, ...]:
+    """Shots of these lengths in seconds, all with the same words."""
+    return tuple(KlingShot(prompt=words, duration=length) for length in lengths)
+
+
+def simple(**axes: float) -> KlingCameraControl:
+    """A simple camera move along these axes."""
+    return KlingCameraControl(config=KlingCameraConfig(**axes))
+
+
+def widgets_of(found: Iterable[Problem]) -> list[str]:
+    """The widgets that are named; each sentence must begin with its own."""
+    named = list(found)
+    assert all(problem.text.startswith(f"{problem.widget}: ") for problem in named)
+    return [problem.widget for problem in named]
+
+
+def canonical(request: KlingRequest) -> dict[str, Any]:
+    """What names the take of a request."""
+    return PRODUCTS[request.product].canonical(request)
+
+
+def as_sent(request: VideoRequest, dialect: DialectName | None = None) -> VideoRequest:
+    """The request in the form that its model takes, by default in the dialect that the model prefers."""
+    spec = TABLE.specs[request.model_name]
+    sent: VideoRequest = PRODUCTS[request.product].as_sent(request, spec, dialect or spec.preferred)
+    return sent
+
+
+def notes(request: KlingRequest) -> list[str]:
+    """What the artist is told about a request that can be sent, but for its price."""
+    price_note, *others = make_plan(request, 0, TABLE, "api_key").notes
+    assert price_note.startswith(("Estimated price: ", "The price of "))
+    return others
+
+
+def body_of(
+    request: KlingRequest, spec: ModelSpec, dialect: str, external_task_id: str | None = "kt-1"
+) -> dict[str, Any]:
+    """The JSON that buys a request."""
+    endpoint, body = create(request, spec, dialect, external_task_id)
+    assert endpoint.method == "POST"
+    return body.model_dump(exclude_none=True, mode="json")
+
+
+def units_per_second(spec: ModelSpec, mode: str) -> float | None:
+    """The rate of a silent video."""
+    rate = spec.rate({"mode": mode, "sound": "off"})
+    return rate.units_per_second if rate else None

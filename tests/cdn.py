@@ -163,7 +163,7 @@ def open_files() -> set[str]:
     return held
 
 
-class Bench:
+class Downloader:
     """A session, a target and the books of one test."""
 
     def __init__(self, session: aiohttp.ClientSession, target: Path) -> None:

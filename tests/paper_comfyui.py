@@ -7,17 +7,51 @@ pack is arranged inside.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kling_takes import nodes
 
+#: a text to video node as an artist fills it in, and the same for the nodes that start from a picture
+WORDS: dict[str, Any] = {
+    "prompt": "a red kite",
+    "negative_prompt": "",
+    "model_name": "kling-v2-5-turbo",
+    "cfg_scale": 0.5,
+    "mode": "std",
+    "duration": "5",
+    "aspect_ratio": "16:9",
+}
+FRAME_WORDS = {name: value for name, value in WORDS.items() if name != "aspect_ratio"}
+
 
 class Interrupted(Exception):
     """Stands for ComfyUI's own."""
+
+
+@dataclass
+class Artist:
+    """Who sits before the paper: the texts on the nodes, and the Cancel button."""
+
+    texts: list[str] = field(default_factory=list)
+    cancelled: bool = False
+    #: which item of a list the node that runs now works on
+    index: int = 0
+
+    def interrupt(self, value: bool = True) -> None:
+        """Put ComfyUI's interrupt flag up or down."""
+        self.cancelled = value
+
+    def throw_if_cancelled(self) -> None:
+        """Take the flag down and raise, as ComfyUI does between two nodes."""
+        if self.cancelled:
+            self.cancelled = False
+            raise Interrupted
 
 
 class Bar:
@@ -43,34 +77,53 @@ class Frames:
         return self.pixels
 
 
-def put_up(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+def picture(batch: int = 1, height: int = 320, width: int = 400) -> Frames:
+    """An IMAGE that Kling takes, from black to white."""
+    ramp = np.linspace(0, 1, batch * height * width * 3, dtype=np.float32)
+    return Frames(ramp.reshape(batch, height, width, 3))
+
+
+def put_up(folder: Path, patch: pytest.MonkeyPatch, artist: Artist | None = None) -> Path:
     """Put the paper modules in place until ``patch`` is undone; return the pack's own user folder."""
     user, temp = folder / "user", folder / "temp"
+    sits = artist or Artist()
+    page = SimpleNamespace(send_progress_text=lambda text, node_id: sits.texts.append(text))
     temp.mkdir(parents=True, exist_ok=True)
     contents: dict[str, dict[str, Any]] = {
         "folder_paths": {
             "get_system_user_directory": lambda name="system": str(user / f"__{name}"),
             "get_temp_directory": lambda: str(temp),
         },
-        "server": {"PromptServer": SimpleNamespace(instance=None)},
+        "server": {"PromptServer": SimpleNamespace(instance=page)},
         "comfy": {},
         "comfy.cli_args": {"args": SimpleNamespace(comfy_api_base="https://api.comfy.org")},
         "comfy.model_management": {
             "InterruptProcessingException": Interrupted,
-            "interrupt_current_processing": lambda value=True: None,
-            "processing_interrupted": lambda: False,
+            "interrupt_current_processing": sits.interrupt,
+            "processing_interrupted": lambda: sits.cancelled,
+            "throw_exception_if_processing_interrupted": sits.throw_if_cancelled,
         },
         "comfy.utils": {"ProgressBar": Bar},
         "comfy_api": {},
         "comfy_api.latest": {"InputImpl": SimpleNamespace(VideoFromFile=Path)},
         "comfy_execution": {},
-        "comfy_execution.utils": {"get_executing_context": lambda: None},
+        "comfy_execution.utils": {
+            "get_executing_context": lambda: SimpleNamespace(
+                prompt_id="prompt", node_id="7", list_index=sits.index
+            )
+        },
     }
     for name, members in contents.items():
         module = ModuleType(name)
         vars(module).update(members)
         patch.setitem(sys.modules, name, module)
     return user / "__kling_takes"
+
+
+def axes(**set_to: float) -> dict[str, float]:
+    """The six numbers of a camera move, 0 where nothing else is said."""
+    names = ("horizontal_movement", "vertical_movement", "pan", "tilt", "roll", "zoom")
+    return {name: set_to.get(name, 0.0) for name in names}
 
 
 def call(node_id: str, inputs: dict[str, Any]) -> Any:

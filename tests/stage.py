@@ -1,16 +1,14 @@
-"""A small world for tests of the protocol: a simulated Kling in the test's own loop, and a clock to bend.
+"""One user with his folder and a simulated Kling, for tests of the protocol.
 
-Time is virtual: whoever sleeps is woken in the order of his time, after a moment for real I/O. So hours of
-polling take milliseconds, and the simulator, the journal and the protocol agree on what time it is.
+On ``stage`` time is virtual, and the simulator, the journal and the protocol agree on what time it is.
+On ``real_stage`` it is real, and the simulator runs in a thread, so that every task and socket of the test's
+loop is the pack's own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,47 +16,21 @@ from typing import Any
 from aiohttp import web
 
 from kling_takes.apis.client import Timeouts
+from kling_takes.apis.clock import RealClock
+from kling_takes.apis.context import Policy
 from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
+from kling_takes.apis.kling.models import ModelTable
+from kling_takes.apis.kling.request import KlingRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.studio import Studio
-from kling_takes.simulator.server import create_app
-from kling_takes.simulator.state import SIMULATOR_KEY, State
+from kling_takes.simulator.server import SimulatorServer, create_app
+from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN, SIMULATOR_KEY, State
+from kling_takes.tests.builders import TABLE, text_request
+from kling_takes.tests.virtual_time import VirtualClock
 
-TABLE = load_table()
-#: noon, so that a test of some hours stays within one day everywhere
-NOON = 1_795_348_800.0
-
-
-class BentClock:
-    """A clock that jumps to the next sleeper's time instead of waiting."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.now = now
-        self.jump = 0.0
-        self._sleepers: list[tuple[float, int]] = []
-        self._order = itertools.count()
-
-    def time(self) -> float:
-        return self.now + self.jump
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        mine = (self.now + max(seconds, 0.0), next(self._order))
-        heapq.heappush(self._sleepers, mine)
-        try:
-            while True:
-                await asyncio.sleep(0.0005)
-                if self._sleepers[0] == mine:
-                    break
-            self.now = max(self.now, mine[0])
-        finally:
-            self._sleepers.remove(mine)
-            heapq.heapify(self._sleepers)
+#: short enough that a test of a hanging server stays short
+FAST = Policy(timeouts=Timeouts(connect=1.0, read=0.25, whole=2.0))
 
 
 class Listener:
@@ -71,9 +43,22 @@ class Listener:
         if not self.lines or self.lines[-1] != text:
             self.lines.append(text)
 
+    def shown(self, words: str) -> bool:
+        return any(words in line for line in self.lines)
 
-#: short enough that a test of a hanging server stays short
-FAST = Policy(timeouts=Timeouts(connect=1.0, read=0.25, whole=2.0))
+
+class Trigger(Listener):
+    """Does something once, in the moment in which the user would read certain words."""
+
+    def __init__(self, words: str, action: Callable[[], object]) -> None:
+        super().__init__()
+        self._words = words
+        self._actions = [action]
+
+    def state(self, text: str, elapsed: float, expected: float | None) -> None:
+        super().state(text, elapsed, expected)
+        if self._actions and self._words in text:
+            self._actions.pop()()
 
 
 @dataclass
@@ -82,19 +67,28 @@ class Stage:
 
     url: str
     state: State
-    clock: BentClock
+    clock: Any
     folder: Path
     heard: Listener = field(default_factory=Listener)
     #: closed with the stage
     journals: list[Journal] = field(default_factory=list)
 
-    def settings(self, key: str = SIMULATOR_KEY, **changes: Any) -> Settings:
-        environ = {"KLING_API_KEY": key, "KLING_API_BASE": self.url, **changes}
-        environ = {name: value for name, value in environ.items() if value is not None}
-        return load_settings(environ, self.folder / "user")
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
 
-    def journal(self, name: str = "journal") -> Journal:
-        self.journals.append(Journal(self.folder / f"{name}.sqlite3"))
+    def settings(self, key: str | None = SIMULATOR_KEY, **changes: str | None) -> Settings:
+        """The user's own key; a variable that is None is not set."""
+        environ = {"KLING_API_KEY": key, "KLING_API_BASE": self.url, **changes}
+        known = {name: value for name, value in environ.items() if value is not None}
+        return load_settings(known, self.folder / "user")
+
+    def comfy_settings(self, token: str = SIMULATOR_COMFY_TOKEN) -> Settings:
+        """A Comfy.org account instead of a key."""
+        return load_settings({}, self.folder / "user", comfy_token=token, comfy_api_base=self.url)
+
+    def journal(self, name: str = "journal", kind: type[Journal] = Journal) -> Journal:
+        self.journals.append(kind(self.folder / f"{name}.sqlite3"))
         return self.journals[-1]
 
     def studio(
@@ -103,49 +97,73 @@ class Stage:
         *,
         policy: Policy = FAST,
         settings: Settings | None = None,
+        table: ModelTable = TABLE,
     ) -> Studio:
         used = journal or self.journal()
-        self.journals.append(used)
-        return Studio(
-            settings or self.settings(),
-            TABLE,
-            used,
-            clock=self.clock,
-            policy=policy,
-        )
+        return Studio.open(settings or self.settings(), table, used, clock=self.clock, policy=policy)
+
+    async def deliver(self, studio: Studio, request: KlingRequest, number: int = 0) -> Delivered:
+        plan = studio.plan(request, number)
+        return await studio.take(plan, files=self.files, reporter=self.heard, prompt_id="p", node_id="n")
 
     async def take(
         self, studio: Studio, prompt: str = "a red kite over the sea", take: int = 0, **fields: Any
     ) -> Delivered:
-        return await studio.take(
-            KlingText2VideoRequest(prompt=prompt, **fields),
-            take=take,
-            files=self.folder / "files",
-            reporter=self.heard,
-        )
+        return await self.deliver(studio, text_request(prompt=prompt, **fields), take)
+
+    async def recover(self, studio: Studio, some_id: str) -> Delivered:
+        return await studio.recover(some_id, product=None, files=self.files, reporter=self.heard)
 
     @property
     def committed(self) -> list[Any]:
         """The tasks that are or will be billed."""
         return self.state.committed()
 
+    def close(self) -> None:
+        for journal in self.journals:
+            journal.close()
+
 
 @asynccontextmanager
 async def stage(folder: Path, **knobs: Any) -> AsyncIterator[Stage]:
-    """A stage whose simulator listens on loopback until the end of the block."""
-    clock = BentClock()
+    """A stage in virtual time, whose simulator listens on loopback until the end of the block."""
+    clock = VirtualClock()
     state = State(**{"render": "tiny", "clock": clock.time, **knobs})
-    runner = web.AppRunner(create_app(state), access_log=None, shutdown_timeout=0.1, handle_signals=False)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        place = Stage(f"http://127.0.0.1:{port}{state.path_prefix}", state, clock, folder)
+    async with serving(create_app(state)) as url:
+        place = Stage(url + state.path_prefix, state, clock, folder)
         try:
             yield place
         finally:
-            for journal in place.journals:
-                journal.close()
+            place.close()
+
+
+@contextmanager
+def real_stage(folder: Path, **knobs: Any) -> Iterator[Stage]:
+    """A stage in real time, whose simulator runs in a thread and makes videos in no time."""
+    at_once = {"submitted_seconds": 0.0, "processing_seconds": 0.0, "processing_per_second": 0.0}
+    state = State(**{"render": "tiny", **at_once, **knobs})
+    with SimulatorServer(state) as server:
+        place = Stage(server.url, state, RealClock(), folder)
+        try:
+            yield place
+        finally:
+            place.close()
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """Serve an app in this loop; gives its address."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def video(delivered: Delivered) -> Path:
+    """The one video of a take."""
+    (file,) = delivered.files
+    assert file.kind == "video"
+    return file.path

@@ -44,7 +44,7 @@ function priceOf(node) {
 app.registerExtension({
   name: "KlingTakes.Price",
   async init() {
-    const answer = await api.fetchApi("/kling_takes/priced_by").catch(() => null);
+    const answer = await api.fetchApi("/kling_takes/price").catch(() => null);
     if (answer?.ok) pricedBy = await answer.json();
   },
   nodeCreated(node) {

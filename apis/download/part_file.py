@@ -1,4 +1,4 @@
-"""A file on its way to the disk: ``<name>.<process>.part``, and a note beside it that says what it is a part of.
+"""A file on its way to the disk: ``<name>.<process>.part``, and a note beside it of what it is a part of.
 
 Several servers of one installation share the folder, so each process writes a part of its own name: two
 that fetch the same result can't mix their bytes. Bytes go on from where they stopped only if the server

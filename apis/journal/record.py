@@ -98,7 +98,8 @@ class Journal(JournalFile):
                 "sends = CASE state WHEN 'refused' THEN 1 ELSE sends + 1 END, "
                 "prepared_at = excluded.prepared_at, estimated_units = excluded.estimated_units, "
                 "estimated_usd = excluded.estimated_usd, prompt_id = excluded.prompt_id, "
-                "node_id = excluded.node_id, dialect = excluded.dialect, payer = excluded.payer, failure = NULL "
+                "node_id = excluded.node_id, dialect = excluded.dialect, payer = excluded.payer, "
+                "failure = NULL "
                 "WHERE state IN ('prepared', 'told', 'refused')",
                 [*values, now],
             )

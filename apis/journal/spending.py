@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .. import errors
 
-#: Every create that was or may have been carried out counts, except the row about to be written itself. What Kling
-#: took counts instead of the estimate, but never a zero: it may have taken something that we can't read. A task
+#: Every create that was or may have been carried out counts, except the row about to be written itself. What
+#: Kling took counts instead of the estimate, but never a zero: it may have taken what we can't read. A task
 #: that failed counts where it was billed.
 SPENT = """
     SELECT COALESCE(SUM(CASE WHEN spent_usd > 0 THEN spent_usd

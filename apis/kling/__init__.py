@@ -1,5 +1,6 @@
 """What Kling's API says and can do: pure data and decisions, no input or output.
 
-Entries: `requests` (what a node asks for), `models` (what each model can do), `rules` (what is refused
-and why), `price`, `camera`, `dialects` (`legacy` and `standard`, the two forms of the API), `responses`.
+Entries: ``products`` (what Kling sells: what may be asked for, what is refused and why, the price, and how it
+is said), ``models`` and ``model_file`` (what each model can do), ``dialects`` (``legacy`` and ``standard``,
+the two forms of the API), ``responses`` (what it answers), ``packs`` (what the account has left).
 """

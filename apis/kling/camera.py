@@ -6,14 +6,14 @@ between them nothing is said. The sentence goes behind the prompt and counts tow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
 from .phrasing import listed
 from .problem import Problem
-from .schema import Exact, Part
+from .schema import Exact, Named, Part
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 
@@ -43,22 +43,28 @@ _PRESETS = {
 _ENDS_A_SENTENCE = ".!?…。！？"
 
 
-def _axis(title: str, description: str) -> Any:
+def _axis(title: str, description: str, **extra: Any) -> Any:
     return Field(
         default=0.0,
         ge=-10.0,
         le=10.0,
         title=title,
         description=description + " Use one of the six and leave the others at 0.",
-        json_schema_extra={"step": 0.25, "slider": True},
+        json_schema_extra={"step": 0.25, "slider": True, **extra},
     )
 
 
-class KlingCameraConfig(Exact):
+class KlingCameraConfig(Exact, Named):
     """How far a simple camera move goes along each axis, -10..10; exactly one is not 0."""
 
-    horizontal: float = _axis("Horizontal", "Slides the camera sideways: below 0 to the left, above 0 right.")
-    vertical: float = _axis("Vertical", "Lifts or lowers the camera: below 0 down, above 0 up.")
+    horizontal: float = _axis(
+        "Horizontal",
+        "Slides the camera sideways: below 0 to the left, above 0 right.",
+        widget="horizontal_movement",
+    )
+    vertical: float = _axis(
+        "Vertical", "Lifts or lowers the camera: below 0 down, above 0 up.", widget="vertical_movement"
+    )
     pan: float = _axis(
         "Pan",
         "Turns the camera where it stands, like shaking the head: below 0 to the left, above 0 to the right. "
@@ -131,14 +137,28 @@ def with_words(prompt: str, control: KlingCameraControl) -> str:
     return f"{start}{stop} {words(control)}"
 
 
+def check_movements(camera_type: str, movements: Mapping[str, float]) -> Iterator[Problem]:
+    """Yield what is wrong with a move as a node has it: ``movements`` by their widgets, as far as known."""
+    types = get_args(CameraType)
+    if camera_type not in types:
+        text = f"there is no move {camera_type!r}. Choose one of {', '.join(types)}."
+        yield Problem("camera_control_type", f"camera_control_type: {text}")
+        return
+    axis_of = KlingCameraConfig.fields_by_widget()
+    axes = {axis_of[widget]: value for widget, value in movements.items()}
+    yield from check_camera(camera_type, axes, KlingCameraConfig.widget_of)
+
+
 def check_camera(
-    camera_type: str, axes: Mapping[str, float | None], widgets: Mapping[str, str] | None = None
+    camera_type: str,
+    axes: Mapping[str, float | None],
+    widget_of: Callable[[str], str] = lambda axis: axis,
 ) -> Iterator[Problem]:
     """Yield what is wrong with a move: ``axes`` by Kling's names, None or absent where a value is not known.
 
-    ``widgets`` gives the name of an axis on the node where it differs.
+    ``widget_of`` gives the name of an axis on the node where it differs.
     """
-    names = {axis: (widgets or {}).get(axis, axis) for axis in CAMERA_AXES}
+    names = {axis: widget_of(axis) for axis in CAMERA_AXES}
     known = {axis: value for axis, value in axes.items() if value is not None}
     outside = {axis: value for axis, value in known.items() if not -10 <= value <= 10}
     for axis, value in outside.items():

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +54,25 @@ def of_legacy(units: Any, balance: Any) -> Deduction:
 def of_standard(billing: Any) -> Deduction:
     """Return the sum of the entries ``{charge_type, amount, currency}`` of the new standard."""
     entries = [entry for entry in billing if isinstance(entry, Mapping)] if isinstance(billing, list) else []
-    units = _sum(entry.get("amount") for entry in entries if entry.get("charge_type") == "unit")
+    units = _units(entry for entry in entries if entry.get("charge_type") == "unit")
     money = [entry for entry in entries if entry.get("charge_type") == "cash"]
     currencies = {str(entry.get("currency") or "") for entry in money if amount(entry.get("amount"))}
     # Of two currencies there is no sum; a word that is neither keeps it from being taken for dollars.
     currency = currencies.pop() if len(currencies) == 1 else "mixed" if currencies else ""
     return Deduction(units, _sum(entry.get("amount") for entry in money), currency)
+
+
+def _units(entries: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the units of one kind of pack: those of videos, where there are some.
+
+    A unit of images is worth a fraction of a unit of videos, so the two are never added.
+    """
+    found: dict[str, float] = {}
+    for entry in entries:
+        pack, units = str(entry.get("package_type") or "video"), amount(entry.get("amount"))
+        if units is not None:
+            found[pack] = found.get(pack, 0.0) + units
+    return found.get("video", next(iter(found.values()), None))
 
 
 def _sum(values: Any) -> float | None:

@@ -57,6 +57,22 @@ def load_table(user_file: Path | None = None) -> ModelTable:
     return replace(built_in, specs=_in_order(models))
 
 
+_fresh: dict[Path, tuple[tuple[int, int] | None, ModelTable]] = {}
+
+
+def fresh_table(user_file: Path) -> ModelTable:
+    """Return the table; the user's file is read again only when it has changed."""
+    try:
+        stat = user_file.stat()
+        stamp: tuple[int, int] | None = (stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        stamp = None
+    known = _fresh.get(user_file)
+    if known is None or known[0] != stamp:
+        known = _fresh[user_file] = (stamp, load_table(user_file if stamp else None))
+    return known[1]
+
+
 class _BrokenFile(Exception):
     """Why a user's file can't be used; the text is the second half of a sentence."""
 

@@ -10,32 +10,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from .problem import Problem
-from .schema import Exact
+from .schema import Exact, Named
 
 
-class KlingRequest(Exact):
+class KlingRequest(Exact, Named):
     """A wanted take; ``product`` is Kling's name of what it asks for."""
 
     product: ClassVar[str]
-
-    @classmethod
-    def widget_of(cls, field: str) -> str:
-        """Return the name of the node input that fills a field: the field's own, where it names no other."""
-        return _named_widget(cls.model_fields[field]) or field if field in cls.model_fields else field
-
-    @classmethod
-    def fields_by_widget(cls) -> dict[str, str]:
-        """Return the field behind each node input."""
-        return {cls.widget_of(field): field for field in cls.model_fields}
-
-
-def _named_widget(info: FieldInfo) -> str | None:
-    extra = info.json_schema_extra
-    widget = extra.get("widget") if isinstance(extra, dict) else None
-    return widget if isinstance(widget, str) else None
 
 
 def shape_problems(error: ValidationError, request: type[KlingRequest]) -> list[Problem]:

@@ -9,12 +9,13 @@ lose a result that is paid for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from .deduction import Deduction, of_legacy, of_standard
 from .schema import Open
@@ -104,6 +105,10 @@ class KlingTask:
         return _PHASES.get(self.status.strip().lower(), Phase.UNKNOWN)
 
 
+#: a link to one view of an element, which is seen from several sides
+_VIEW = re.compile(r"url_[0-9]{1,2}")
+
+
 class Result(Open):
     """One result in either dialect: a video, a picture, or a sound in one or two formats."""
 
@@ -119,13 +124,36 @@ class Result(Open):
     duration: Any = None
     duration_mp3: Any = None
     mp3_duration: Any = None
+    duration_wav: Any = None
+    wav_duration: Any = None
+
+    def links(self) -> list[str]:
+        """Return every link: all views of an element, and of a sound in two formats the smaller one."""
+        others = sorted((self.model_extra or {}).items())
+        views = [value for name, value in others if _VIEW.fullmatch(name) and isinstance(value, str)]
+        url = self.url or self.url_mp3 or self.mp3_url or self.url_wav or self.wav_url
+        return [link for link in (url, *views) if link]
+
+    def length(self) -> str:
+        """Return Kling's text for the length, whatever the field is called; empty for a picture."""
+        named = (self.duration, self.duration_mp3, self.mp3_duration, self.duration_wav, self.wav_duration)
+        return next((text for text in map(_text, named) if text), "")
+
+
+def _objects(value: Any) -> Any:
+    """Return the objects of a list, or the one in its place: what else stands there must not lose them."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    return [entry for entry in entries if isinstance(entry, dict | Result)]
+
+
+Results = Annotated[tuple[Result, ...], BeforeValidator(_objects)]
 
 
 class LegacyResult(Open):
-    videos: list[Result] | None = None
-    images: list[Result] | None = None
-    series_images: list[Result] | None = None
-    audios: list[Result] | None = None
+    videos: Results = ()
+    images: Results = ()
+    series_images: Results = ()
+    audios: Results = ()
 
 
 class LegacyTaskInfo(Open):
@@ -166,7 +194,7 @@ class StandardTask(Open):
     external_id: str | None = None
     create_time: Any = None
     update_time: Any = None
-    outputs: list[Result] | None = None
+    outputs: Results = ()
     billing: Any = None
 
 
@@ -186,7 +214,6 @@ class StandardReply(Envelope):
 def legacy_task(task: LegacyTask) -> KlingTask:
     """The one task from a record of /v1/; ValueError where it has no id or no status."""
     result = task.task_result or LegacyResult()
-    pictures = sorted([*(result.images or []), *(result.series_images or [])], key=_place)
     return KlingTask(
         task_id=_required(task.task_id, "id"),
         external_task_id=(task.task_info.external_task_id if task.task_info else None) or None,
@@ -195,9 +222,10 @@ def legacy_task(task: LegacyTask) -> KlingTask:
         created_at=_unix_seconds(task.created_at),
         updated_at=_unix_seconds(task.updated_at),
         outputs=(
-            *_outputs("video", result.videos or []),
-            *_outputs("image", pictures),
-            *_outputs("audio", result.audios or []),
+            *_outputs("video", result.videos),
+            *_outputs("image", sorted(result.images, key=_place)),
+            *_outputs("image", sorted(result.series_images, key=_place)),
+            *_outputs("audio", result.audios),
         ),
         deduction=of_legacy(task.final_unit_deduction, task.final_balance_deduction),
     )
@@ -214,8 +242,8 @@ def standard_task(task: StandardTask) -> KlingTask:
         updated_at=_unix_seconds(task.update_time),
         outputs=tuple(
             found
-            for result in task.outputs or []
-            if (kind := _KINDS.get(result.type)) is not None
+            for result in task.outputs
+            if (kind := _KINDS.get((result.type or "video").strip().lower())) is not None
             for found in _outputs(kind, [result])
         ),
         deduction=of_standard(task.billing),
@@ -241,20 +269,19 @@ def _required(value: str | int | None, name: str) -> str:
 
 
 #: what the new standard calls a kind of result; one without a type is a video
-_KINDS: dict[str | None, OutputKind] = {None: "video", "video": "video", "image": "image", "audio": "audio"}
+_KINDS: dict[str, OutputKind] = {"video": "video", "image": "image", "audio": "audio"}
 
 
 def _outputs(kind: OutputKind, results: Iterable[Result]) -> Iterator[Output]:
-    """Yield the results that have a link; of a sound in two formats the smaller one."""
+    """Yield the results that have a link."""
     for result in results:
-        url = result.url or result.url_mp3 or result.mp3_url or result.url_wav or result.wav_url
-        if url:
+        for link in result.links():
             yield Output(
                 kind=kind,
-                url=url,
+                url=link,
                 id=_text(result.id),
                 watermark_url=_text(result.watermark_url),
-                duration=_text(result.duration or result.duration_mp3 or result.mp3_duration),
+                duration=result.length(),
             )
 
 

@@ -20,6 +20,23 @@ class Exact(BaseModel):
     )
 
 
+class Named(BaseModel):
+    """Fields that a node shows under names of its own: ``widget`` in ``json_schema_extra`` says which."""
+
+    @classmethod
+    def widget_of(cls, field: str) -> str:
+        """Return the name of the node input that fills a field: the field's own, where it names no other."""
+        info = cls.model_fields.get(field)
+        extra = info.json_schema_extra if info is not None else None
+        widget = extra.get("widget") if isinstance(extra, dict) else None
+        return widget if isinstance(widget, str) else field
+
+    @classmethod
+    def fields_by_widget(cls) -> dict[str, str]:
+        """Return the field behind each node input."""
+        return {cls.widget_of(field): field for field in cls.model_fields}
+
+
 class Part(Exact):
     """A value of a request that is made of several: a picture, a shot, a camera move."""
 

@@ -59,6 +59,22 @@ def check_shot(prompt: str | None, duration: int | None, table: ModelTable) -> I
         yield Problem("seconds", f"seconds: a shot lasts at least 1 second, not {duration}.")
 
 
+def chained(
+    before: Sequence[KlingShot], prompt: str, seconds: int, table: ModelTable
+) -> tuple[KlingShot, ...]:
+    """Return the shots with one more at the end; the given ones are not changed.
+
+    Raises ValueError where a video can't have so many. The shot must have passed ``check_shot``.
+    """
+    shots, most = (*before, KlingShot(prompt=prompt, duration=seconds)), table.shot_limits.most
+    if len(shots) > most:
+        raise ValueError(
+            f"A video has at most {most} shots, and this is number {len(shots)}. "
+            "Take one out of the chain, or make a second video and join them."
+        )
+    return shots
+
+
 def check_shots(shots: Sequence[KlingShot], table: ModelTable) -> Iterator[Problem]:
     """Yield what is wrong with the shots of a video, whatever the model."""
     most = table.shot_limits.most

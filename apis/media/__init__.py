@@ -1,5 +1,5 @@
 """Media on their way to Kling."""
 
-from .pictures import PictureRefused, encode_image
+from .pictures import PictureRefused, encode_image, packed
 
-__all__ = ["PictureRefused", "encode_image"]
+__all__ = ["PictureRefused", "encode_image", "packed"]

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..errors import InvalidInput
 from ..kling.models import DialectLimits
 from ..kling.pictures import KlingImage, picture_fault, sent_size
+from ..transport.threads import in_own_thread
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,6 +45,17 @@ class PictureEmpty(PictureRefused):
 
 class PictureTooLarge(PictureRefused):
     """Too many bytes however it is packed."""
+
+
+async def packed(widget: str, pixels: Any, limits: DialectLimits) -> KlingImage:
+    """Return a picture packed off the event loop, as ``encode_image`` does.
+
+    A caller that is cancelled does not wait for it. Raises InvalidInput naming the widget.
+    """
+    try:
+        return await in_own_thread(lambda: encode_image(pixels, limits))
+    except PictureRefused as error:
+        raise InvalidInput(f"{widget}: {error}", widget=widget) from error
 
 
 def encode_image(pixels: Any, limits: DialectLimits) -> KlingImage:

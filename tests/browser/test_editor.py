@@ -127,5 +127,8 @@ def test_the_help_of_a_node_opens_beside_the_graph(editor: Any) -> None:
             .filter((one) => one.complete).map((one) => [one.src, one.naturalWidth])"""
     ).json_value()
     editor.screenshot(SCREENSHOTS / "help.png")
+    text = editor.page.locator(".node-help-content").inner_text()
+    assert "offered by Kling" in text
+    assert "dev.py" not in text, "the marks of the written tables stay unseen"
     assert all(width > 0 for _source, width in picture)
     editor.page.get_by_test_id("info-button").click()

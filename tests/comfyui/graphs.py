@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kling_takes.apis.kling.models import BUILT_IN
+from kling_takes.apis.kling.model_file import BUILT_IN
 
 #: what the text to video node has in its widgets when nothing else is said; 1.5 units, $0.21
 WIDGETS: dict[str, Any] = {

@@ -33,7 +33,7 @@ def comfyui_folder() -> Path | None:
     """Return the folder of the ComfyUI to test in, or None when there is none on this machine."""
     for folder in (os.environ.get("COMFYUI_DIR"), ROOT / ".dev" / "comfyui"):
         if folder and (Path(folder) / "main.py").is_file():
-            return Path(folder)
+            return Path(folder).absolute()
     return None
 
 

@@ -58,6 +58,13 @@ def ours(info: dict[str, Any]) -> dict[str, Any]:
     return {name: contract(entry) for name, entry in sorted(pack)}
 
 
+def example(name: str) -> tuple[dict[str, Any], str]:
+    """An example in its API form, and the node in it that buys."""
+    path = GOLDEN.parents[2] / "example_workflows" / "api" / f"{name}.json"
+    workflow: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return workflow, next(key for key, value in workflow.items() if "negative_prompt" in value["inputs"])
+
+
 def test_the_nodes_are_as_saved_workflows_know_them(comfyui: Any, golden: dict[str, Any]) -> None:
     found = ours(comfyui.object_info())
     if os.environ.get("UPDATE_GOLDEN"):
@@ -88,18 +95,51 @@ def test_the_old_ids_load_where_core_switches_its_own_off(
 def test_a_refusal_comes_back_from_the_queue_by_the_name_of_the_widget(comfyui: Any) -> None:
     from kling_takes.tests.comfyui.harness import PromptRefused
 
-    workflow = json.loads(
-        (GOLDEN.parents[2] / "example_workflows" / "api" / "text_to_video.json").read_text(encoding="utf-8")
-    )
-    node = next(key for key, value in workflow.items() if value["class_type"] == "KlingTakesTextToVideo")
+    workflow, node = example("text_to_video")
     workflow[node]["inputs"]["model_name"] = "kling-v9"
     with pytest.raises(PromptRefused) as caught:
         comfyui.post_prompt(workflow)
     assert any("model_name: there is no model kling-v9" in text for text in caught.value.texts(node))
 
 
+@pytest.mark.parametrize(
+    ("take", "refusal"), [(-1, "value_smaller_than_min"), (2**31, "value_bigger_than_max")]
+)
+@pytest.mark.parametrize(
+    "name",
+    ["text_to_video", "image_to_video", "start_end_frame", "camera_control_text", "camera_control_image"],
+)
+def test_comfyui_itself_refuses_a_take_out_of_bounds(
+    comfyui: Any, kling: Any, name: str, take: int, refusal: str
+) -> None:
+    from kling_takes.tests.comfyui.harness import PromptRefused
+
+    before = len(kling.requests)
+    workflow, node = example(name)
+    workflow[node]["inputs"]["take"] = take
+    with pytest.raises(PromptRefused) as caught:
+        comfyui.post_prompt(workflow)
+    (error,) = caught.value.node_errors[node]["errors"]
+    assert error["type"] == refusal
+    assert error["extra_info"]["input_name"] == "take"
+    assert len(kling.requests) == before
+
+
 def test_the_price_of_a_node_can_be_asked_before_it_runs(comfyui: Any) -> None:
-    answer = comfyui.get(
-        "/kling_takes/price", model_name="kling-v2-5-turbo", mode="std", duration="5", sound="off"
-    )
+    widgets = {"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "5", "sound": "off"}
+    answer = comfyui.get("/kling_takes/price", node="KlingTakesTextToVideo", **widgets)
     assert answer == {"text": "1.5 units ($0.21)"}
+    assert comfyui.get("/kling_takes/price", node="KlingTakesAccount", **widgets) == {"text": ""}
+
+
+def test_the_browser_is_told_which_widgets_decide_the_price_of_each_node_that_buys(
+    comfyui: Any, golden: dict[str, Any]
+) -> None:
+    told = comfyui.get("/kling_takes/price")
+    for node, widgets in told.items():
+        assert set(widgets) <= {
+            name for names in golden["nodes"][node]["input_order"].values() for name in names
+        }
+    buying = {name for name, node in golden["nodes"].items() if "take" in node["inputs"].get("optional", {})}
+    assert set(told) == buying
+    assert told["KlingTakesTextToVideo"] == ["model_name", "mode", "duration", "sound"]

@@ -12,6 +12,7 @@ from kling_takes.simulator.render import tiny
 from kling_takes.simulator.state import SimTask
 from kling_takes.tests.faults.scenario import HOME, KEYS, PROCESSES, TAKES, Errand, Outcome, Violation
 from kling_takes.tests.faults.world import World
+from kling_takes.tests.stage import video
 
 #: fields of a row that each state must have
 NEEDS_TASK = ("submitted", "succeeded", "delivered", "failed")
@@ -154,9 +155,10 @@ def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[s
         broken.append(f"{process} got a video that {create.owner if create else 'nobody'} has bought")
     elif create.task is None or create.task.order.prompt != TAKES[take][0]:
         broken.append(f"{process} got the video of another take")
-    if delivered.path.read_bytes() != tiny():
+    path = video(delivered)
+    if path.read_bytes() != tiny():
         broken.append("a delivered file is not the whole video")
-    if delivered.path.with_name(delivered.path.name + ".part").exists():
+    if path.with_name(path.name + ".part").exists():
         broken.append("a part is left beside a delivered file")
     return broken
 

@@ -32,6 +32,7 @@ from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.render import tiny
 from kling_takes.simulator.server import SimulatorServer
 from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
+from kling_takes.tests.stage import video
 
 from .kill_points import Point
 from .kill_server import DELIVERED, TOLD_AN_ERROR, one_take
@@ -249,9 +250,10 @@ class Ground:
             return
         if committed and delivered.task_id != committed[0].id:
             yield "another task was delivered than the one paid for"
-        if delivered.path.read_bytes() != tiny():
+        path = video(delivered)
+        if path.read_bytes() != tiny():
             yield "the delivered file is not the video"
-        if [file.name for file in delivered.path.parent.iterdir()] != [delivered.path.name]:
+        if [file.name for file in path.parent.iterdir()] != [path.name]:
             yield "something was left beside the video"
         report.delivered += 1
 
@@ -293,8 +295,8 @@ class Ground:
             yield f"attempts that do not follow each other: {rows}"
 
     def _judge_files(self, run: _Run) -> Iterator[str]:
-        for video in (run.folder / "files").glob("*.mp4"):
-            if video.read_bytes() != tiny():
+        for file in (run.folder / "files").glob("*.mp4"):
+            if file.read_bytes() != tiny():
                 yield "half a video has the name of a whole one"
 
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from kling_takes.apis import errors
 from kling_takes.apis.client import Timeouts
+from kling_takes.apis.context import Policy
 from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.state import SIMULATOR_KEY
+from kling_takes.tests.builders import TABLE, text_request
 
 #: exit codes of a child that was not killed
 DELIVERED, TOLD_AN_ERROR = 0, 3
@@ -34,7 +34,6 @@ PATIENCE = 30.0
 PACE = 0.02
 
 POLICY = Policy(timeouts=Timeouts(connect=2.0, read=2.0, whole=5.0))
-TABLE = load_table()
 
 
 class QuickClock:
@@ -61,11 +60,10 @@ async def one_take(url: str, folder: Path, prompt: str) -> Delivered:
     """Run the take of a folder once: its journal and its files are in there."""
     journal = Journal(folder / "journal.sqlite3")
     settings = load_settings({"KLING_API_KEY": SIMULATOR_KEY, "KLING_API_BASE": url}, folder)
-    studio = Studio(settings, TABLE, journal, clock=QuickClock(), policy=POLICY)
+    studio = Studio.open(settings, TABLE, journal, clock=QuickClock(), policy=POLICY)
     try:
-        return await studio.take(
-            KlingText2VideoRequest(prompt=prompt), take=0, files=folder / "files", reporter=Deaf()
-        )
+        plan = studio.plan(text_request(prompt=prompt), 0)
+        return await studio.take(plan, files=folder / "files", reporter=Deaf())
     finally:
         journal.close()
 

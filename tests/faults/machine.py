@@ -156,7 +156,7 @@ class TakesMachine(RuleBasedStateMachine):
         elif what == "wait":
             world.sleep(seconds)
         elif what == "clock":
-            world.jumps[home] += by
+            world.clocks[home].jump += by
             self.rig.counts["clock jumped " + ("forward" if by > 0 else "back")] += 1
         elif world.mode != "comfy" or world.books.proxy_idempotency != "ignored":
             # Where the proxy forgets keys the journal is all there is, so it is not deleted there.

@@ -1,4 +1,4 @@
-"""A ComfyUI process that can die, its journal and its clock, and a run that can be cut off anywhere."""
+"""A ComfyUI process that can die, its journal, and a run that can be cut off anywhere."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
+from kling_takes.apis.context import Policy
 from kling_takes.apis.journal import Journal
-from kling_takes.apis.kling.model_file import load_table
 from kling_takes.apis.studio import Studio
-from kling_takes.tests.faults.bent_loop import OnTheLoop, after_turns
+from kling_takes.tests.builders import TABLE
 from kling_takes.tests.faults.scenario import HOME, Cut, Killed
+from kling_takes.tests.virtual_time import OnTheLoop, after_turns
 
 if TYPE_CHECKING:
     from kling_takes.tests.faults.world import World
 
-TABLE = load_table()
 #: as patient as in earnest, only asking less often: a poll is real work, a wait is not
-POLICY = Policy(poll_floor=4.0, limits=Limits())
+POLICY = Policy(poll_floor=4.0)
 #: journal methods that commit
 COMMITS = frozenset(
     {"prepare", "submitted", "started", "succeeded", "delivered", "refused", "in_doubt", "failed"}
@@ -38,8 +38,9 @@ class Process:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.worker = OnTheLoop(world.rig.loop, world.late)
         self.journal = MortalJournal(self)
-        clock = HomeClock(world, HOME[name])
-        self.studio = Studio(world.settings(name), TABLE, self.journal, clock=clock, policy=POLICY)
+        self.studio = Studio.open(
+            world.settings(name), TABLE, self.journal, clock=world.clocks[HOME[name]], policy=POLICY
+        )
 
     def die(self) -> None:
         """Everything in memory is gone; the file stays as it was last committed."""
@@ -76,23 +77,6 @@ class MortalJournal(Journal):
         self.process.world.rig.counts[f"kill {when} the commit of {work.__name__}"] += 1
         self.process.die()
         raise Killed
-
-
-class HomeClock:
-    """The clock of one computer; its wall time can be wrong."""
-
-    def __init__(self, world: World, home: str) -> None:
-        self.world = world
-        self.home = home
-
-    def time(self) -> float:
-        return self.world.time() + self.world.jumps[self.home]
-
-    def monotonic(self) -> float:
-        return self.world.rig.loop.now
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class Run:

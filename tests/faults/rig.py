@@ -15,10 +15,10 @@ from unittest import mock
 
 from aiohttp import web
 
-from kling_takes.apis import paid_task, slots, status
+from kling_takes.apis import paid_task, slots, status, studio
 from kling_takes.apis.journal import file as journal_file
-from kling_takes.tests.faults.bent_loop import BentLoop
 from kling_takes.tests.faults.processes import working_for
+from kling_takes.tests.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
     from kling_takes.tests.faults.world import World
@@ -28,7 +28,7 @@ class Rig:
     """What all worlds of one process share: the loop, the port, the counts of what was broken."""
 
     def __init__(self) -> None:
-        self.loop = BentLoop()
+        self.loop = VirtualLoop()
         self.counts: Counter[str] = Counter()
         self.world: World | None = None
         self.clients: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -43,8 +43,9 @@ class Rig:
         )
 
     def __enter__(self) -> Rig:
-        self._patches.enter_context(mock.patch.object(paid_task, "take_lock", _own(slots.take_lock)))
-        self._patches.enter_context(mock.patch.object(paid_task, "slot_line", _own(slots.slot_line)))
+        for module, name in ((studio, "take_lock"), (studio, "slot_queue"), (paid_task, "slot_queue")):
+            own = _own(getattr(slots, name))
+            self._patches.enter_context(mock.patch.object(module, name, own))
         # Nobody watches the seconds count here.
         self._patches.enter_context(mock.patch.object(status, "TICK", 1e6))
         # A commit that is put off never ends within the patience, because this thread is the one to do it.
@@ -102,7 +103,7 @@ class Rig:
 
 
 def _own(shared: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
-    """Give each simulated process locks and lines of its own, as separate processes have them."""
+    """Give each simulated process locks and queues of its own, as separate processes have them."""
 
     def ours(account: str, name: str) -> Any:
         process = working_for.get()

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from kling_takes.apis import errors
 from kling_takes.apis.follower import Delivered
 
-NOON = 1_795_348_800.0
 MODES = ("own", "gateway", "comfy")
 PROCESSES = ("one", "twin", "far", "stranger")
 #: whose takes these are, with Kling's own API or a gateway

@@ -9,11 +9,10 @@ import time
 import pytest
 from hypothesis import settings
 
-from kling_takes.apis import paid_task
 from kling_takes.apis.paid_task import PaidTask
-from kling_takes.tests.faults.bent_loop import BentLoop, OnTheLoop
 from kling_takes.tests.faults.run_faults import run_batch
 from kling_takes.tests.faults.scenario import Violation
+from kling_takes.tests.virtual_time import OnTheLoop, VirtualLoop
 
 
 @pytest.mark.parametrize("chosen", [11, 12, 13])
@@ -34,17 +33,17 @@ def test_the_state_machine_notices_an_id_that_changes_with_every_run(monkeypatch
 def test_the_state_machine_notices_a_take_that_is_sent_unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     async def forgetful(self: PaidTask, purchase: object, limit: object) -> object:
         row = await prepare(self, purchase, limit)
-        await self.studio.journal.call(self.studio.journal.refused, row.row_id, "")
+        await self.context.journal.call(self.context.journal.refused, row.row_id, "")
         return row
 
-    prepare = paid_task.PaidTask._prepare
+    prepare = PaidTask._prepare
     monkeypatch.setattr(PaidTask, "_prepare", forgetful)
     with pytest.raises(Violation):
         run_batch(100, 1, shrink=False)
 
 
-def test_a_bent_hour_takes_no_time() -> None:
-    loop = BentLoop()
+def test_a_virtual_hour_takes_no_time() -> None:
+    loop = VirtualLoop()
     begun = time.monotonic()
     loop.run_until_complete(asyncio.wait_for(asyncio.sleep(3600), 7200))
     loop.close()
@@ -53,7 +52,7 @@ def test_a_bent_hour_takes_no_time() -> None:
 
 
 def test_work_that_is_put_off_is_done_in_its_order_and_never_after_the_end() -> None:
-    loop, done = BentLoop(), []
+    loop, done = VirtualLoop(), []
     worker = OnTheLoop(loop, late=3)
     worker.submit(done.append, 1)
     worker.submit(done.append, 2)

@@ -16,16 +16,17 @@ from typing import Any
 from aiohttp import web
 
 from kling_takes.apis import errors, slots
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
-from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.order import Order
+from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
+from kling_takes.tests.builders import text_request
 from kling_takes.tests.faults.processes import Process, Run, working_for
 from kling_takes.tests.faults.rig import Rig
-from kling_takes.tests.faults.scenario import HOME, KEYS, NOON, OWNER, TAKES, Errand, Killed, Outcome
+from kling_takes.tests.faults.scenario import HOME, KEYS, OWNER, TAKES, Errand, Killed, Outcome
+from kling_takes.tests.virtual_time import LoopClock
 
 #: turns of the loop after which everything that a run has closed is closed on both ends
 SETTLING = 12
@@ -100,9 +101,10 @@ class World:
         self.rig = rig
         self.mode = mode
         self.late = late
-        self.began = rig.loop.now
         self.folder = Path(tempfile.mkdtemp(dir=rig.folder))
-        self.jumps = dict.fromkeys(HOME.values(), 0.0)
+        #: of each computer, which may be wrong, and the true one
+        self.clocks = {home: LoopClock(rig.loop) for home in HOME.values()}
+        self.clock = LoopClock(rig.loop)
         self.notes: list[str] = []
         self.creates: list[Create] = []
         self.told: Counter[tuple[str, str]] = Counter()
@@ -116,7 +118,7 @@ class World:
         self.books = Books(
             self,
             render="tiny",
-            clock=self.time,
+            clock=self.clock.time,
             api_keys=accounts if mode != "comfy" else {},
             comfy_tokens={key: key for key in KEYS.values()} if mode == "comfy" else {},
             proxy_idempotency=idempotency,
@@ -125,10 +127,6 @@ class World:
         rig.world = self
 
     # -- what the processes see ------------------------------------------------------------------------
-
-    def time(self) -> float:
-        """The true time, Unix seconds."""
-        return NOON + self.rig.loop.now - self.began
 
     def owner(self, process: str) -> str:
         """Who owns what this process buys."""
@@ -226,10 +224,10 @@ class World:
         self.rig.counts["takes run"] += 1
         process = self.process(errand.process)
         prompt, model = TAKES[errand.take]
-        request = KlingText2VideoRequest(prompt=prompt, model_name=model)
+        plan = process.studio.plan(text_request(prompt=prompt, model_name=model), errand.take)
         files = self.folder / HOME[errand.process] / f"files-{errand.process}"
         watcher = Watcher()
-        take = process.studio.take(request, take=errand.take, files=files, reporter=watcher)
+        take = process.studio.take(plan, files=files, reporter=watcher)
         outcome = await self._outcome(process, Run(self, take, errand.cut))
         self.told[self.owner(process.name), prompt] += watcher.told
         return outcome
@@ -296,7 +294,7 @@ class World:
         for process in self._all:
             process.journal.close()
         slots._locks.pop(self.rig.loop, None)
-        slots._lines.pop(self.rig.loop, None)
+        slots._queues.pop(self.rig.loop, None)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def lingering(self) -> Iterator[str]:
@@ -308,8 +306,8 @@ class World:
             yield "a session is left open"
         if any(lock.locked() for lock in slots._locks.get(self.rig.loop, {}).values()):
             yield "a take is left locked"
-        if any(line.waiting for line in slots._lines.get(self.rig.loop, {}).values()):
-            yield "somebody is left standing in line"
+        if any(queue.waiting for queue in slots._queues.get(self.rig.loop, {}).values()):
+            yield "somebody is left standing in the queue"
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:

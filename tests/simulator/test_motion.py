@@ -74,17 +74,16 @@ def test_a_move_is_read_from_the_words_of_a_prompt(prompt, camera):
 
 
 def test_the_pack_s_own_words_are_understood():
-    requests = pytest.importorskip("kling_takes.apis.kling.requests")
-    from kling_takes.apis.kling import camera as pack
+    pack = pytest.importorskip("kling_takes.apis.kling.camera")
 
     for axis in ("horizontal", "vertical", "pan", "tilt", "roll", "zoom"):
         for amount in (-9, -5, -2, 2, 5, 9):
-            config = requests.KlingCameraConfig(**{axis: amount})
-            control = requests.KlingCameraControl(type="simple", config=config)
+            config = pack.KlingCameraConfig(**{axis: amount})
+            control = pack.KlingCameraControl(type="simple", config=config)
             found = camera_in_words(pack.words(control))
             assert np.sign(getattr(found, axis)) == np.sign(amount), pack.words(control)
     for kind in ("down_back", "forward_up", "right_turn_forward", "left_turn_forward"):
-        assert camera_in_words(pack.words(requests.KlingCameraControl(type=kind))) == Camera(kind)
+        assert camera_in_words(pack.words(pack.KlingCameraControl(type=kind))) == Camera(kind)
 
 
 def test_a_move_has_a_name_for_the_caption():

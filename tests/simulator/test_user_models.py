@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from kling_takes.nodes import host
-from kling_takes.nodes import simulator as built_in
+from kling_takes.simulator import in_process as built_in
 from kling_takes.simulator.offer import Offer
 
 LEGACY, STANDARD = "/v1/videos/text2video", "/text-to-video/kling-9"
@@ -181,10 +180,9 @@ async def test_a_file_that_cannot_be_understood_has_no_models(bench, tmp_path, c
     assert (await legacy(bench))[1]["code"] == 1201
 
 
-def test_the_simulator_inside_comfyui_reads_the_file_in_the_user_s_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(host, "user_dir", lambda: tmp_path)
+def test_the_simulator_inside_comfyui_reads_the_file_in_the_user_s_folder(tmp_path):
     try:
-        built_in.url()
+        built_in.url(tmp_path / "models.json")
         (server,) = built_in._running
         assert server.state.user_models == tmp_path / "models.json"
     finally:

@@ -1,17 +1,28 @@
-"""A bench for downloads, on which nothing of the environment lies about."""
+"""A downloader that nothing in the environment lies to, and a ComfyUI of paper for nodes."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
+from kling_takes.apis import journal
+from kling_takes.apis.context import Policy
 from kling_takes.apis.download import part_file
-from kling_takes.tests.cdn import Bench, open_files
+from kling_takes.apis.studio import Studio
+from kling_takes.nodes import host
+from kling_takes.tests.cdn import Downloader, open_files
+from kling_takes.tests.paper_comfyui import Artist, put_up
+
+#: Kling is asked at once and often, or each test of a node would wait as long as a video takes
+IMPATIENT = Policy(poll_floor=0.01, poll_ceiling=0.02)
 
 
 @pytest.fixture
@@ -23,11 +34,11 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, no_proxies: None) -> AsyncIterator[Bench]:
-    """A bench whose end checks that no file, socket, task or claim is left."""
+async def downloader(tmp_path: Path, no_proxies: None) -> AsyncIterator[Downloader]:
+    """A downloader whose end checks that no file, socket, task or claim is left."""
     before = open_files()
     async with aiohttp.ClientSession() as session:
-        yield Bench(session, tmp_path / "kling_takes" / "8421.mp4")
+        yield Downloader(session, tmp_path / "kling_takes" / "8421.mp4")
     await asyncio.sleep(0.01)
     assert not part_file._held
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
@@ -37,3 +48,25 @@ async def bench(tmp_path: Path, no_proxies: None) -> AsyncIterator[Bench]:
     if len(left) > 1:  # the server of the test closes its sockets a moment later
         await asyncio.sleep(0.1)
         assert len(open_files() - before) <= 1
+
+
+@pytest.fixture
+def artist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Artist]:
+    """Who sits before a ComfyUI of paper in ``tmp_path``; no key and no address are set."""
+    for name in [name for name in os.environ if name.startswith("KLING_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(Studio, "open", staticmethod(functools.partial(Studio.open, policy=IMPATIENT)))
+    artist = Artist()
+    put_up(tmp_path, monkeypatch, artist)
+    yield artist
+    journal.close_journals()
+    host.NodeReporter.boards.clear()
+
+
+@pytest.fixture
+def kling(artist: Artist, simulator: Any, canary: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The simulator as the API, with a key that works."""
+    simulator.state.api_keys[canary] = "tests"
+    monkeypatch.setenv("KLING_API_BASE", simulator.url)
+    monkeypatch.setenv("KLING_API_KEY", canary)
+    return simulator

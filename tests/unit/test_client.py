@@ -14,20 +14,19 @@ from pydantic import BaseModel
 
 from kling_takes.apis import errors
 from kling_takes.apis.client import (
-    ApiEndpoint,
     Connection,
-    HttpMethod,
-    Limits,
     PollingOperation,
     SynchronousOperation,
+    Timeouts,
     retry_after_of,
 )
 from kling_takes.apis.credentials import ApiKey
+from kling_takes.apis.kling.endpoint import ApiEndpoint, HttpMethod
 from kling_takes.apis.polling import Schedule
 from kling_takes.apis.transport.session import _sessions, open_session
-from kling_takes.tests.stage import BentClock
+from kling_takes.tests.virtual_time import VirtualClock
 
-LIMITS = Limits(connect=1.0, read=0.3, whole=1.0)
+TIMEOUTS = Timeouts(connect=1.0, read=0.3, whole=1.0)
 
 
 class Asked(BaseModel):
@@ -58,7 +57,7 @@ async def server(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def connection(url: str, canary: str = "k", clock: Any = None) -> Connection:
-    return Connection(url, ApiKey(canary), clock or BentClock(), LIMITS)
+    return Connection(url, ApiKey(canary), clock or VirtualClock(), TIMEOUTS)
 
 
 def post(url: str, canary: str = "k") -> SynchronousOperation[Asked, Answered]:
@@ -189,7 +188,7 @@ def test_each_loop_has_its_own_session() -> None:
 # -- polling -------------------------------------------------------------------------------------------
 
 
-def polling(url: str, clock: BentClock, **options: Any) -> PollingOperation[Answered]:
+def polling(url: str, clock: VirtualClock, **options: Any) -> PollingOperation[Answered]:
     return PollingOperation(
         QUERY,
         connection(url, clock=clock),
@@ -219,7 +218,7 @@ async def test_polling_ends_with_a_completed_status() -> None:
     seen: list[str] = []
     async with server(statuses("submitted", "processing", "SUCCEED")) as url:
         answer = await polling(
-            url, BentClock(), on_answer=lambda reply: seen.append((reply.data or {})["task_status"])
+            url, VirtualClock(), on_answer=lambda reply: seen.append((reply.data or {})["task_status"])
         ).execute()
     assert answer.data is not None
     assert seen == ["submitted", "processing", "SUCCEED"]
@@ -227,25 +226,25 @@ async def test_polling_ends_with_a_completed_status() -> None:
 
 async def test_an_unknown_status_means_not_finished() -> None:
     async with server(statuses("reviewing", "thinking", "succeed")) as url:
-        assert (await polling(url, BentClock()).execute()).data
+        assert (await polling(url, VirtualClock()).execute()).data
 
 
 async def test_an_answer_without_a_status_is_an_error() -> None:
     async with server(statuses(None)) as url:
         with pytest.raises(errors.ApiError, match="without the task's status"):
-            await polling(url, BentClock()).execute()
+            await polling(url, VirtualClock()).execute()
 
 
 async def test_a_failed_status_is_a_failed_task_with_its_reason() -> None:
     async with server(statuses("failed")) as url:
         with pytest.raises(errors.TaskFailed, match="too dark"):
-            await polling(url, BentClock()).execute()
+            await polling(url, VirtualClock()).execute()
 
 
 async def test_polling_survives_a_bad_stretch_and_tells_of_it() -> None:
     trouble: list[errors.ApiError] = []
     async with server(statuses("submitted", 502, 429, 500, "succeed")) as url:
-        await polling(url, BentClock(), on_trouble=trouble.append).execute()
+        await polling(url, VirtualClock(), on_trouble=trouble.append).execute()
     assert [type(error) for error in trouble] == [
         errors.OutcomeUnknown,
         errors.Throttled,
@@ -254,11 +253,11 @@ async def test_polling_survives_a_bad_stretch_and_tells_of_it() -> None:
 
 
 async def test_the_deadline_is_kept_and_named() -> None:
-    clock = BentClock()
+    clock = VirtualClock()
     async with server(statuses("processing")) as url:
         with pytest.raises(errors.StillRunning, match="KLING_MAX_WAIT_MINUTES"):
             await polling(url, clock, deadline=120.0, task_id="9").execute()
-    assert clock.now - BentClock().now <= 120
+    assert clock.now - VirtualClock().now <= 120
 
 
 async def test_a_newborn_task_may_be_invisible_for_a_while_and_an_old_one_not() -> None:
@@ -267,11 +266,11 @@ async def test_a_newborn_task_may_be_invisible_for_a_while_and_an_old_one_not() 
         return web.json_response(answer, status=400)
 
     for elapsed, patience in ((0.0, 60.0), (1000.0, 0.0)):
-        clock = BentClock()
+        clock = VirtualClock()
         async with server(handler) as url:
             with pytest.raises(errors.NotFound):
                 await polling(url, clock, elapsed=elapsed).execute()
-        assert clock.now - BentClock().now >= patience
+        assert clock.now - VirtualClock().now >= patience
 
 
 @pytest.mark.parametrize(("times", "survives"), [(4, True), (5, False)])
@@ -280,16 +279,16 @@ async def test_a_refusal_from_something_on_the_way_is_not_believed_at_once(
 ) -> None:
     async with server(statuses(*[403] * times, "succeed")) as url:
         if survives:
-            await polling(url, BentClock()).execute()
+            await polling(url, VirtualClock()).execute()
         else:
             with pytest.raises(errors.AccountRefused):
-                await polling(url, BentClock()).execute()
+                await polling(url, VirtualClock()).execute()
 
 
 async def test_a_refused_read_ends_the_polling() -> None:
     async with server(statuses(401)) as url:
         with pytest.raises(errors.AuthenticationFailed):
-            await polling(url, BentClock()).execute()
+            await polling(url, VirtualClock()).execute()
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kling_takes.apis import errors
-from kling_takes.apis.settings import load_settings
+from kling_takes.apis.installation_secret import installation_secret
+from kling_takes.apis.journal import Journal, Purchase, Row
+from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN
-from kling_takes.tests.stage import Stage, stage
+from kling_takes.tests.stage import stage, video
 
 DELIVERED_THEN_LOST = Fault("create", "make_then_reset")
 
 
-def through_comfy(s: Stage, token: str = SIMULATOR_COMFY_TOKEN) -> Any:
-    return load_settings({}, s.folder / "user", comfy_token=token, comfy_api_base=s.url)
-
-
 async def test_a_take_is_bought_without_an_id_that_a_stranger_could_share(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        delivered = await s.take(s.studio(settings=through_comfy(s)))
+        delivered = await s.take(s.studio(settings=s.comfy_settings()))
         assert delivered.external_task_id is None
         (task,) = s.committed
         assert task.external_task_id is None
@@ -33,9 +31,9 @@ async def test_a_take_is_bought_without_an_id_that_a_stranger_could_share(tmp_pa
 
 async def test_the_same_take_is_collected(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        studio = s.studio(settings=through_comfy(s))
+        studio = s.studio(settings=s.comfy_settings())
         first = await s.take(studio)
-        first.path.unlink()
+        video(first).unlink()
         assert (await s.take(studio)).collected
         assert len(s.committed) == 1
 
@@ -43,7 +41,7 @@ async def test_the_same_take_is_collected(tmp_path: Path) -> None:
 async def test_a_lost_reply_is_told_and_not_sent_again_by_itself(tmp_path: Path) -> None:
     async with stage(tmp_path, faults=[DELIVERED_THEN_LOST]) as s:
         with pytest.raises(errors.OutcomeUnknown, match="can't be looked up"):
-            await s.take(s.studio(settings=through_comfy(s)))
+            await s.take(s.studio(settings=s.comfy_settings()))
         assert s.state.creates_received == 1
 
 
@@ -52,7 +50,7 @@ async def test_queued_once_more_it_goes_out_under_the_same_key(
     tmp_path: Path, answer: str, billed: int
 ) -> None:
     async with stage(tmp_path, faults=[DELIVERED_THEN_LOST], proxy_idempotency=answer) as s:
-        studio = s.studio(settings=through_comfy(s))
+        studio = s.studio(settings=s.comfy_settings())
         with pytest.raises(errors.OutcomeUnknown):
             await s.take(studio)
         if answer == "replay":
@@ -64,19 +62,19 @@ async def test_queued_once_more_it_goes_out_under_the_same_key(
         assert len(s.committed) == billed
 
 
-async def test_a_run_that_was_cut_off_is_told_first(tmp_path: Path) -> None:
+async def test_a_run_that_was_cut_off_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage(tmp_path) as s:
-        settings, journal = through_comfy(s), s.journal()
-        studio = s.studio(journal, settings=settings)
-        original = studio.api.create
+        settings, journal = s.comfy_settings(), s.journal()
+        with monkeypatch.context() as broken:
+            create = TasksApi.create
 
-        async def cut_off(*arguments: Any) -> Any:
-            await original(*arguments)
-            raise KeyboardInterrupt
+            async def cut_off(*arguments: Any) -> Any:
+                await create(*arguments)
+                raise KeyboardInterrupt
 
-        studio.api.create = cut_off  # type: ignore[method-assign]
-        with pytest.raises(KeyboardInterrupt):
-            await s.take(studio)
+            broken.setattr(TasksApi, "create", cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                await s.take(s.studio(journal, settings=settings))
         with pytest.raises(errors.OutcomeUnknown, match="cut off"):
             await s.take(s.studio(journal, settings=settings))
         assert s.state.creates_received == 1
@@ -84,17 +82,20 @@ async def test_a_run_that_was_cut_off_is_told_first(tmp_path: Path) -> None:
 
 async def test_another_installation_has_other_keys(tmp_path: Path) -> None:
     async with stage(tmp_path, proxy_idempotency="replay") as s:
-        one = s.studio(s.journal("a/journal"), settings=through_comfy(s))
-        two = s.studio(s.journal("b/journal"), settings=through_comfy(s))
-        assert one.idempotency_secret() != two.idempotency_secret()
-        assert one.idempotency_secret() == one.idempotency_secret()
+        bought = [
+            await s.take(s.studio(s.journal(f"{name}/journal"), settings=s.comfy_settings())) for name in "ab"
+        ]
+        # Under one key this proxy would have given the same task twice.
+        assert len({each.task_id for each in bought}) == 2
+    assert installation_secret(tmp_path / "a") != installation_secret(tmp_path / "b")
+    assert installation_secret(tmp_path / "a") == installation_secret(tmp_path / "a")
 
 
 async def test_a_damaged_secret_refuses_to_spend(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        studio = s.studio(settings=through_comfy(s))
-        studio.journal.open()
-        studio.journal.path.with_name("idempotency.secret").write_text("torn")
+        studio = s.studio(settings=s.comfy_settings())
+        studio.context.journal.open()
+        studio.context.journal.path.with_name("idempotency.secret").write_text("torn")
         with pytest.raises(errors.JournalError, match="damaged"):
             await s.take(studio)
         assert s.state.creates_received == 0
@@ -102,9 +103,9 @@ async def test_a_damaged_secret_refuses_to_spend(tmp_path: Path) -> None:
 
 async def test_a_run_that_has_no_secret_leaves_no_doubt(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        studio = s.studio(settings=through_comfy(s))
-        studio.journal.open()
-        secret = studio.journal.path.with_name("idempotency.secret")
+        studio = s.studio(settings=s.comfy_settings())
+        studio.context.journal.open()
+        secret = studio.context.journal.path.with_name("idempotency.secret")
         secret.write_text("torn")
         with pytest.raises(errors.JournalError):
             await s.take(studio)
@@ -114,10 +115,10 @@ async def test_a_run_that_has_no_secret_leaves_no_doubt(tmp_path: Path) -> None:
 
 async def test_a_doubt_whose_secret_is_gone_is_not_sent_again_under_another_key(tmp_path: Path) -> None:
     async with stage(tmp_path, faults=[DELIVERED_THEN_LOST], proxy_idempotency="replay") as s:
-        studio = s.studio(settings=through_comfy(s))
+        studio = s.studio(settings=s.comfy_settings())
         with pytest.raises(errors.OutcomeUnknown):
             await s.take(studio)
-        studio.journal.path.with_name("idempotency.secret").unlink()
+        studio.context.journal.path.with_name("idempotency.secret").unlink()
         for _ in range(2):
             with pytest.raises(errors.JournalError, match="missing"):
                 await s.take(studio)
@@ -128,10 +129,42 @@ async def test_a_doubt_whose_secret_is_gone_is_not_sent_again_under_another_key(
 async def test_an_account_without_credits_is_told(tmp_path: Path) -> None:
     async with stage(tmp_path, comfy_without_credits={"practice-user"}) as s:
         with pytest.raises(errors.AccountRefused, match="credits"):
-            await s.take(s.studio(settings=through_comfy(s)))
+            await s.take(s.studio(settings=s.comfy_settings()))
 
 
 async def test_the_token_goes_to_the_proxy_only(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        await s.take(s.studio(settings=through_comfy(s)))
+        await s.take(s.studio(settings=s.comfy_settings()))
         assert not s.state.cdn_saw_authorization
+
+
+class TwinAhead(Journal):
+    """A journal into which another process writes the same purchase just before us."""
+
+    def prepare(self, purchase: Purchase, **named: Any) -> Row:
+        super().prepare(purchase, **named)
+        return super().prepare(purchase, **named)
+
+
+async def test_of_two_processes_with_the_same_take_at_comfy_org_only_one_sends(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        studio = s.studio(s.journal("twins", TwinAhead), settings=s.comfy_settings())
+        with pytest.raises(errors.OutcomeUnknown, match="Another process"):
+            await s.take(studio)
+        assert s.state.creates_received == 0
+
+
+class CutOffInDoubt(Journal):
+    """A journal whose caller is cancelled as soon as the doubt is written down."""
+
+    def in_doubt(self, row_id: int, reason: str) -> None:
+        super().in_doubt(row_id, reason)
+        raise asyncio.CancelledError
+
+
+async def test_a_doubt_is_shown_before_the_journal_says_that_it_was_told(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[Fault("create", "make_then_reset")]) as s:
+        studio = s.studio(s.journal("cut", CutOffInDoubt), settings=s.comfy_settings())
+        with pytest.raises(asyncio.CancelledError):
+            await s.take(studio)
+        assert s.heard.shown("Comfy.org may or may not have bought it")

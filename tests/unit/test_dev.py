@@ -107,7 +107,7 @@ def test_a_missing_network_is_told_as_what_it_is(
     args += ["--index-url", f"http://127.0.0.1:{unused_tcp_port}/", "no-such-package-anywhere"]
     with pytest.raises(environment.SetupFailed) as caught:
         environment.run_pip(Path(sys.executable), args, "what the test needs")
-    assert "no way to the package registry, so what the test needs could not be installed" in str(
+    assert "The package registry can't be reached, so what the test needs could not be installed" in str(
         caught.value
     )
 
@@ -232,6 +232,21 @@ def test_without_links_the_pack_is_copied_and_the_bulk_left_out(
     assert sorted(path.relative_to(copy).as_posix() for path in copy.rglob("*")) == ["nodes", "nodes/base.py"]
 
 
+def test_a_copy_of_the_pack_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no rights")
+
+    pack, place = tmp_path / "pack", tmp_path / "typed" / "kling_takes"
+    pack.mkdir()
+    (pack / "old.py").write_text("")
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(comfyui, "_junction", lambda target, place: False)
+    comfyui.place_pack(place, pack)
+    (pack / "old.py").rename(pack / "new.py")
+    comfyui.place_pack(place, pack)
+    assert [path.name for path in place.iterdir()] == ["new.py"]
+
+
 def test_a_comfyui_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="ComfyUI's launcher imports it")
     (tmp_path / "main.py").write_text("raise SystemExit('the last words')")
@@ -298,6 +313,20 @@ def test_a_failed_check_fails_the_whole(capsys: pytest.CaptureFixture[str]) -> N
     assert "what it said" in told
     assert "quiet" not in told
     assert "Failed: bad one" in told
+
+
+def test_types_are_checked_in_a_package_and_told_by_the_paths_of_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "DEV", tmp_path)
+    # In the place of mypy, something that says where it was started and with what.
+    code = "import os, sys; print(os.path.isfile('kling_takes/nodes/base.py'), *sys.argv, sep='\\n')"
+    (tmp_path / "mypy.py").write_text(code)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    said = checks.check_types(Path(sys.executable), env).text.splitlines()
+    assert said[0] == "True"
+    assert said[-len(checks.TYPED) :] == list(checks.TYPED)
+    assert all((ROOT / part).exists() for part in checks.TYPED)
 
 
 def test_a_check_that_ends_badly_is_no_success() -> None:

@@ -14,8 +14,9 @@ import pytest
 from yarl import URL
 
 from kling_takes.apis import errors
-from kling_takes.apis.client import ApiEndpoint, Connection, HttpMethod, SynchronousOperation
+from kling_takes.apis.client import Connection, SynchronousOperation
 from kling_takes.apis.credentials import ApiKey
+from kling_takes.apis.kling.endpoint import ApiEndpoint, HttpMethod
 from kling_takes.apis.kling.responses import Envelope
 from kling_takes.apis.transport import proxy_for
 from kling_takes.apis.transport.dns import Resolver

@@ -18,7 +18,7 @@ from PIL import Image
 
 from kling_takes.apis.download import part_file
 from kling_takes.apis.download.kinds import KINDS
-from kling_takes.tests.cdn import ETAG, VIDEO, Bench, Cdn, chunked, cut, say, serve, serving
+from kling_takes.tests.cdn import ETAG, VIDEO, Cdn, Downloader, chunked, cut, say, serve, serving
 
 
 @pytest.fixture
@@ -70,24 +70,26 @@ each_file = pytest.mark.parametrize("name", FILES)
 
 
 @each_file
-async def test_a_result_of_each_kind_comes_whole(bench: Bench, name: str) -> None:
+async def test_a_result_of_each_kind_comes_whole(downloader: Downloader, name: str) -> None:
     kind, body, content_type = FILES[name]
     async with serving(Cdn([serve], video=body, content_type=content_type)) as cdn:
-        assert await bench.get(cdn.url, kind=kind) == bench.target
-    bench.whole(cdn)
+        assert await downloader.get(cdn.url, kind=kind) == downloader.target
+    downloader.whole(cdn)
 
 
 @each_file
-async def test_a_result_of_each_kind_goes_on_where_it_stopped(bench: Bench, name: str) -> None:
+async def test_a_result_of_each_kind_goes_on_where_it_stopped(downloader: Downloader, name: str) -> None:
     kind, body, content_type = FILES[name]
     async with serving(Cdn([cut(40), serve], video=body, content_type=content_type)) as cdn:
-        await bench.get(cdn.url, kind=kind)
-    bench.whole(cdn)
+        await downloader.get(cdn.url, kind=kind)
+    downloader.whole(cdn)
     assert cdn.ranges() == [None, "bytes=40-"]
 
 
 @each_file
-async def test_a_beginning_that_comes_byte_by_byte_is_known_all_the_same(bench: Bench, name: str) -> None:
+async def test_a_beginning_that_comes_byte_by_byte_is_known_all_the_same(
+    downloader: Downloader, name: str
+) -> None:
     kind, body, content_type = FILES[name]
 
     async def trickle(cdn: Cdn, request: web.Request) -> web.StreamResponse:
@@ -101,8 +103,8 @@ async def test_a_beginning_that_comes_byte_by_byte_is_known_all_the_same(bench: 
         return response
 
     async with serving(Cdn([trickle], video=body)) as cdn:
-        await bench.get(cdn.url, kind=kind)
-    bench.whole(cdn)
+        await downloader.get(cdn.url, kind=kind)
+    downloader.whole(cdn)
 
 
 @pytest.mark.parametrize(
@@ -121,30 +123,30 @@ async def test_a_beginning_that_comes_byte_by_byte_is_known_all_the_same(bench: 
     ],
 )
 async def test_another_file_in_place_of_the_result_is_refused(
-    bench: Bench, kind: str, body: bytes, says: str
+    downloader: Downloader, kind: str, body: bytes, says: str
 ) -> None:
     async with serving(Cdn([serve], video=body, content_type="application/octet-stream")) as cdn:
-        await bench.fails(cdn.url, says, kind=kind)
+        await downloader.fails(cdn.url, says, kind=kind)
     assert len(cdn.requests) == 1
-    assert list(bench.target.parent.iterdir()) == []
+    assert list(downloader.target.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "application/json", "application/xml"])
 @pytest.mark.parametrize("name", ["a PNG", "an MP3"])
 async def test_what_calls_itself_a_message_is_not_looked_at(
-    bench: Bench, name: str, content_type: str
+    downloader: Downloader, name: str, content_type: str
 ) -> None:
     kind, body, _ = FILES[name]
     async with serving(Cdn([serve], video=body, content_type=content_type)) as cdn:
-        await bench.fails(cdn.url, "a web page or a message", kind=kind)
+        await downloader.fails(cdn.url, "a web page or a message", kind=kind)
 
 
 @pytest.mark.parametrize(("kind", "noun"), [("video", "video"), ("image", "image"), ("audio", "sound")])
 async def test_every_sentence_calls_the_result_by_its_name(
-    bench: Bench, kind: str, noun: str, monkeypatch: pytest.MonkeyPatch
+    downloader: Downloader, kind: str, noun: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(Cdn([say(400)])) as cdn:
-        assert await bench.fails(cdn.url, "HTTP 400", kind=kind) == (
+        assert await downloader.fails(cdn.url, "HTTP 400", kind=kind) == (
             f"The {noun} could not be downloaded: the server answered HTTP 400. The {noun} is made and Kling "
             "keeps it for 30 days: queue the same take again to collect it, nothing is paid again. "
             "(task 8421)"
@@ -154,7 +156,7 @@ async def test_every_sentence_calls_the_result_by_its_name(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(part_file.PartFile, "_open", refuse)
-    assert await bench.fails("https://127.0.0.1:9/v", "saved", kind=kind) == (
+    assert await downloader.fails("https://127.0.0.1:9/v", "saved", kind=kind) == (
         f"The {noun} could not be saved: the disk is full. The {noun} is made and Kling keeps it for 30 "
         "days: queue the same take again to collect it, nothing is paid again. Free some space first. "
         "(task 8421)"
@@ -164,17 +166,19 @@ async def test_every_sentence_calls_the_result_by_its_name(
 @pytest.mark.usefixtures("caps_of_a_megabyte")
 @pytest.mark.parametrize(("name", "noun"), [("a PNG", "image"), ("an MP3", "sound")])
 @pytest.mark.parametrize("act", [serve, chunked])
-async def test_an_image_and_a_sound_have_caps_too(bench: Bench, name: str, noun: str, act: Any) -> None:
+async def test_an_image_and_a_sound_have_caps_too(
+    downloader: Downloader, name: str, noun: str, act: Any
+) -> None:
     kind, body, content_type = FILES[name]
     async with serving(Cdn([act], video=body.ljust((1 << 20) + 1, b"\0"), content_type=content_type)) as cdn:
-        await bench.fails(cdn.url, f"the {noun} is larger than 1 MB", kind=kind)
-    assert list(bench.target.parent.iterdir()) == []
+        await downloader.fails(cdn.url, f"the {noun} is larger than 1 MB", kind=kind)
+    assert list(downloader.target.parent.iterdir()) == []
 
 
-async def test_an_empty_image_is_asked_for_again(bench: Bench) -> None:
+async def test_an_empty_image_is_asked_for_again(downloader: Downloader) -> None:
     async with serving(Cdn([say(200, b"", Content_Type="image/png"), serve], video=picture("PNG"))) as cdn:
-        await bench.get(cdn.url, kind="image")
-    bench.whole(cdn)
+        await downloader.get(cdn.url, kind="image")
+    downloader.whole(cdn)
 
 
 @pytest.mark.parametrize(
@@ -190,62 +194,66 @@ async def test_an_empty_image_is_asked_for_again(bench: Bench) -> None:
         (b'{"error": "expired"}', "binary/octet-stream"),
     ],
 )
-async def test_a_page_in_place_of_the_video_is_refused(bench: Bench, body: bytes, content_type: str) -> None:
+async def test_a_page_in_place_of_the_video_is_refused(
+    downloader: Downloader, body: bytes, content_type: str
+) -> None:
     async with serving(Cdn([say(200, body, Content_Type=content_type)])) as cdn:
-        await bench.fails(cdn.url, "a web page or a message, not to a video")
+        await downloader.fails(cdn.url, "a web page or a message, not to a video")
     assert len(cdn.requests) == 1
-    assert list(bench.target.parent.iterdir()) == []
+    assert list(downloader.target.parent.iterdir()) == []
 
 
-async def test_a_page_in_place_of_the_rest_leaves_the_part_as_it_was(bench: Bench) -> None:
-    bench.leave(100_000)
+async def test_a_page_in_place_of_the_rest_leaves_the_part_as_it_was(downloader: Downloader) -> None:
+    downloader.leave(100_000)
     async with serving(Cdn([say(200, b"<html>", Content_Type="application/octet-stream")])) as cdn:
-        await bench.fails(cdn.url, "a web page")
-    assert bench.part.read_bytes() == VIDEO[:100_000]
-    assert json.loads(bench.note.read_text())["validator"] == ETAG
+        await downloader.fails(cdn.url, "a web page")
+    assert downloader.part.read_bytes() == VIDEO[:100_000]
+    assert json.loads(downloader.note.read_text())["validator"] == ETAG
 
 
-async def test_the_note_beside_a_part_holds_no_link(bench: Bench) -> None:
+async def test_the_note_beside_a_part_holds_no_link(downloader: Downloader) -> None:
     async with serving(Cdn([cut(100_000), say(400)])) as cdn:
-        await bench.fails(cdn.url, "HTTP 400")
-    assert json.loads(bench.note.read_text()) == {"validator": ETAG, "total": len(VIDEO)}
-    assert bench.part.read_bytes() == VIDEO[:100_000]
+        await downloader.fails(cdn.url, "HTTP 400")
+    assert json.loads(downloader.note.read_text()) == {"validator": ETAG, "total": len(VIDEO)}
+    assert downloader.part.read_bytes() == VIDEO[:100_000]
 
 
-async def test_a_packed_answer_is_refused(bench: Bench) -> None:
+async def test_a_packed_answer_is_refused(downloader: Downloader) -> None:
     async with serving(
         Cdn([say(200, b"\x1f\x8b123", Content_Encoding="gzip", Content_Type="video/mp4")])
     ) as cdn:
-        await bench.fails(cdn.url, "packed the video")
+        await downloader.fails(cdn.url, "packed the video")
 
 
-async def test_an_empty_answer_is_no_video(bench: Bench) -> None:
+async def test_an_empty_answer_is_no_video(downloader: Downloader) -> None:
     async with serving(Cdn([say(200, b"", Content_Type="video/mp4")])) as cdn:
-        await bench.fails(cdn.url, "an empty file")
+        await downloader.fails(cdn.url, "an empty file")
     assert len(cdn.requests) == 5
 
 
 @pytest.mark.usefixtures("caps_of_a_megabyte")
-async def test_a_video_above_the_cap_is_refused_before_it_comes(bench: Bench) -> None:
+async def test_a_video_above_the_cap_is_refused_before_it_comes(downloader: Downloader) -> None:
     async with serving(Cdn([serve], video=b"\x00" * (1 << 20) + b"\x00")) as cdn:
-        await bench.fails(cdn.url, "larger than 1 MB")
-    assert list(bench.target.parent.iterdir()) == []
+        await downloader.fails(cdn.url, "larger than 1 MB")
+    assert list(downloader.target.parent.iterdir()) == []
 
 
 @pytest.mark.usefixtures("caps_of_a_megabyte")
-async def test_a_video_of_unknown_size_is_cut_at_the_cap(bench: Bench) -> None:
+async def test_a_video_of_unknown_size_is_cut_at_the_cap(downloader: Downloader) -> None:
     async with serving(Cdn([chunked], video=b"\x00" * (1 << 20) + b"\x00")) as cdn:
-        await bench.fails(cdn.url, "larger than 1 MB")
-    assert list(bench.target.parent.iterdir()) == []
+        await downloader.fails(cdn.url, "larger than 1 MB")
+    assert list(downloader.target.parent.iterdir()) == []
 
 
-async def test_a_chunked_answer_that_ends_properly_is_whole(bench: Bench) -> None:
+async def test_a_chunked_answer_that_ends_properly_is_whole(downloader: Downloader) -> None:
     async with serving(Cdn([chunked])) as cdn:
-        await bench.get(cdn.url)
-    bench.whole()
+        await downloader.get(cdn.url)
+    downloader.whole()
 
 
-async def test_an_answer_whose_end_can_not_be_told_from_a_break_is_not_trusted(bench: Bench) -> None:
+async def test_an_answer_whose_end_can_not_be_told_from_a_break_is_not_trusted(
+    downloader: Downloader,
+) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(
@@ -258,11 +266,11 @@ async def test_an_answer_whose_end_can_not_be_told_from_a_break_is_not_trusted(b
     server = await asyncio.start_server(endless, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        await bench.fails(f"http://127.0.0.1:{port}/v.mp4", "did not say how long the video is")
+        await downloader.fails(f"http://127.0.0.1:{port}/v.mp4", "did not say how long the video is")
 
 
-async def test_other_answers_are_refused_at_once(bench: Bench) -> None:
+async def test_other_answers_are_refused_at_once(downloader: Downloader) -> None:
     for status in (204, 304, 400, 451):
         async with serving(Cdn([say(status)])) as cdn:
-            await bench.fails(cdn.url, f"HTTP {status}", status=status)
+            await downloader.fails(cdn.url, f"HTTP {status}", status=status)
         assert len(cdn.requests) == 1

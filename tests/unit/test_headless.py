@@ -198,7 +198,7 @@ def test_a_name_from_the_server_never_leaves_the_folder(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("name", ["..", ".", "/", "a/.."])
 def test_a_name_that_names_no_file_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(headless.Failure, match="no file name"):
+    with pytest.raises(headless.Failure, match="not a file name"):
         headless.free_path(tmp_path, name)
 
 
@@ -229,7 +229,7 @@ def test_an_input_is_set_as_what_it_is(
         ("1.prompt", "NODE.INPUT=VALUE"),
         ("9.prompt=fox", 'no one node is called 9. The workflow has: Node 1 "Kling Text to Video", Node 2'),
         ("1.promt=fox", "has no input promt. Its inputs: prompt, cfg_scale, mode, take, loud"),
-        ("1.take=one", "is a number, and 'one' is none"),
+        ("1.take=one", "is a number, and 'one' is not one"),
         ("1.take=1.5", "is a number"),
         ("1.loud=maybe", "true or false"),
     ],
@@ -336,7 +336,7 @@ def test_an_output_that_did_not_come_is_no_success(
 ) -> None:
     comfy.outputs = outputs
     assert run(tmp_path, comfy) == 1
-    assert 'Node 2 "Save Video" put nothing out' in capsys.readouterr().err
+    assert 'Node 2 "Save Video" produced no output' in capsys.readouterr().err
 
 
 def test_a_file_that_can_not_be_fetched_is_no_success(
@@ -448,11 +448,11 @@ def test_ctrl_c_interrupts_the_run_on_the_server(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "is no JSON file"),
+        ("{", "is not a JSON file"),
         ('{"nodes": [], "links": []}', "Export (API)"),
-        ("{}", "no API-format workflow"),
-        ("[]", "no API-format workflow"),
-        ('{"1": {"inputs": {}}}', "no API-format workflow"),
+        ("{}", "not an API-format workflow"),
+        ("[]", "not an API-format workflow"),
+        ('{"1": {"inputs": {}}}', "not an API-format workflow"),
     ],
 )
 def test_a_file_that_is_no_workflow_is_refused_with_the_remedy(
@@ -489,7 +489,7 @@ def test_an_address_that_is_none_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str
 ) -> None:
     assert run(tmp_path, FakeComfyUI(url=url)) == 1
-    assert "is no address" in capsys.readouterr().err
+    assert "is not an address" in capsys.readouterr().err
 
 
 def test_a_server_that_goes_away_for_a_moment_is_waited_for(

@@ -4,73 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from kling_takes.nodes import host
+from kling_takes.tests.paper_comfyui import Artist, Interrupted
 
 
-class Interrupted(Exception):
-    """Stands for ComfyUI's own."""
-
-
-class Flag:
-    """The flag of `comfy.model_management`, with the functions of that module that touch it."""
-
-    def __init__(self) -> None:
-        self.up = False
-
-    def interrupt_current_processing(self, value: bool = True) -> None:
-        self.up = value
-
-    def processing_interrupted(self) -> bool:
-        return self.up
-
-    def throw_exception_if_processing_interrupted(self) -> None:
-        if self.up:
-            self.up = False
-            raise Interrupted
-
-
-@pytest.fixture
-def flag(monkeypatch: pytest.MonkeyPatch) -> Flag:
-    flag = Flag()
-    module = SimpleNamespace(
-        InterruptProcessingException=Interrupted,
-        interrupt_current_processing=flag.interrupt_current_processing,
-        processing_interrupted=flag.processing_interrupted,
-        throw_exception_if_processing_interrupted=flag.throw_exception_if_processing_interrupted,
-    )
-    monkeypatch.setitem(sys.modules, "comfy", SimpleNamespace(model_management=module))
-    monkeypatch.setitem(sys.modules, "comfy.model_management", module)
-    return flag
-
-
-def test_looking_at_the_interrupt_flag_leaves_it_up_for_the_other_nodes(flag: Flag) -> None:
-    assert not host.interrupted()
-    flag.up = True
-    assert host.interrupted()
-    assert host.interrupted()
-    assert flag.up
-
-
-async def test_an_interrupted_node_leaves_the_flag_up(flag: Flag) -> None:
+async def test_an_interrupted_node_leaves_the_flag_up(artist: Artist) -> None:
     async def work() -> None:
-        flag.up = True
+        artist.cancelled = True
         await asyncio.sleep(60)
 
     with pytest.raises(Interrupted):
         await host.until_interrupted(work())
-    assert flag.up
+    assert artist.cancelled
 
 
-async def test_cancel_ends_the_work_itself_and_not_only_the_waiting_for_it(flag: Flag) -> None:
+async def test_cancel_ends_the_work_itself_and_not_only_the_waiting_for_it(artist: Artist) -> None:
     ended = []
 
     async def work() -> None:
         try:
-            flag.up = True
+            artist.cancelled = True
             await asyncio.sleep(60)
         finally:
             ended.append("work")
@@ -78,3 +34,19 @@ async def test_cancel_ends_the_work_itself_and_not_only_the_waiting_for_it(flag:
     with pytest.raises(Interrupted):
         await host.until_interrupted(work())
     assert ended == ["work"]
+
+
+def test_the_bar_does_not_swallow_a_cancel(artist: Artist, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI's progress hook takes the flag down and raises; it has to be up again afterwards."""
+
+    class Bar:
+        def __init__(self, total: int, node_id: str) -> None:
+            pass
+
+        def update_absolute(self, value: int) -> None:
+            artist.cancelled = True  # pressed at this very moment
+            artist.throw_if_cancelled()
+
+    monkeypatch.setattr(sys.modules["comfy.utils"], "ProgressBar", Bar)
+    host.send_progress(0.5, "7")
+    assert artist.cancelled

@@ -12,21 +12,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from kling_takes.apis.kling import camera, dialects, rules
-from kling_takes.apis.kling.camera import CAMERA_AXES, KlingCameraConfig, KlingCameraControl
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.pictures import KlingImage
-from kling_takes.apis.kling.price import estimate
+from kling_takes.apis.kling import camera
+from kling_takes.apis.kling.camera import CAMERA_AXES, KlingCameraControl
+from kling_takes.apis.kling.products import PRODUCTS
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
 from kling_takes.apis.kling.products.video import VideoRequest
-from kling_takes.apis.kling.requests import seconds  # FIXME  # FIXME
 from kling_takes.apis.kling.shots import KlingShot
-from kling_takes.simulator import motion, prices, standard_rules
-from kling_takes.simulator import rules as legacy_rules
-from kling_takes.simulator.order import Order
+from kling_takes.simulator import motion
+from kling_takes.simulator.offer import Offer
+from kling_takes.simulator.order import VideoOrder
+from kling_takes.simulator.products import PRODUCTS as JUDGES
+from kling_takes.tests.builders import TABLE, create, picture, price, problems, simple
 
-TABLE = load_table()
 #: Fields that the simulator says Kling would drop, and that may be sent all the same.
 HARMLESS = {
     "mode",  # the two master models have none; the node says so
@@ -39,12 +37,8 @@ def encoded(colour: str) -> bytes:
     return stream.getvalue()
 
 
-START = KlingImage(pixels_sha256="a" * 64, width=400, height=300, data=encoded("red"), mime="image/png")
-END = KlingImage(pixels_sha256="b" * 64, width=400, height=300, data=encoded("blue"), mime="image/png")
-
-
-def simple(axis: str, value: float) -> KlingCameraControl:
-    return KlingCameraControl(config=KlingCameraConfig(**{axis: value}))
+START = picture(400, 300, encoded("red"), "a")
+END = picture(400, 300, encoded("blue"), "b")
 
 
 def two_shots(length: int) -> tuple[KlingShot, ...]:
@@ -54,7 +48,7 @@ def two_shots(length: int) -> tuple[KlingShot, ...]:
 def wanted(name: str) -> list[VideoRequest]:
     """Combinations of this model that the rules allow; tests/golden has every length, these have some."""
     found: list[VideoRequest] = []
-    moves = (None, simple("zoom", -2), KlingCameraControl(type="forward_up"))
+    moves = (None, simple(zoom=-2), KlingCameraControl(type="forward_up"))
     for mode, length, sound, move in itertools.product(
         ("std", "pro", "4k"), (3, 5, 10, 15), (None, "on"), moves
     ):
@@ -70,39 +64,37 @@ def wanted(name: str) -> list[VideoRequest]:
             found += [
                 KlingImage2VideoRequest(image=START, image_tail=tail, **several) for tail in (None, END)
             ]
-    return [request for request in found if not rules.check(request, TABLE)]
+    return [request for request in found if not problems(request)]
 
 
-def judged(request: VideoRequest, dialect: str) -> Order:
+def judged(request: VideoRequest, dialect: str) -> VideoOrder:
     spec = TABLE.specs[request.model_name]
-    sent = camera.resolve(request, TABLE, spec.preferred).request
-    call = dialects.by_name(dialect).create(sent, spec, "kt-1")
-    assert call.body is not None
-    body = call.body.model_dump(exclude_none=True, mode="json")
+    endpoint, made = create(request, spec, dialect, "kt-1")
+    body = made.model_dump(exclude_none=True, mode="json")
     if dialect == "legacy":
-        return legacy_rules.check(request.product, body, retired_models=True)
-    return standard_rules.check(request.product, call.path.rpartition("/")[2], body)
+        return JUDGES[request.product].read_legacy(body, Offer(retired_models=True))
+    return JUDGES[request.product].read_standard(endpoint.path.rpartition("/")[2], body, Offer())
 
 
-@pytest.mark.parametrize("name", sorted(name for name, spec in TABLE.specs.items() if spec.offered))
+@pytest.mark.parametrize("name", sorted({name for product in PRODUCTS for name in TABLE.names(product)}))
 def test_what_is_sent_is_accepted_and_is_the_video_that_was_asked_for(name: str) -> None:
     spec = TABLE.specs[name]
     allowed = wanted(name)
     assert allowed
     for request in allowed:
         for dialect in spec.dialects:
-            if rules.check(request, TABLE, dialect):
+            if problems(request, dialect):
                 continue
             order = judged(request, dialect)
             asked = f"{dialect} {request!r}"
             assert set(order.ignored) <= HARMLESS, asked
             if "mode" not in order.ignored:
                 assert order.mode == request.mode, asked
-                price = estimate(request, TABLE)
-                assert price is not None
-                assert prices.units(order) == pytest.approx(price.units), asked
+                cost = price(request)
+                assert cost is not None
+                assert JUDGES[order.product].units(order) == pytest.approx(cost.units), asked
             assert order.product == request.product, asked
-            assert order.seconds == seconds(request), asked
+            assert order.seconds == request.seconds, asked
             assert order.sound == (request.sound == "on" or spec.sound_always), asked
             assert order.negative_prompt == request.negative_prompt, asked
             assert [(shot.prompt, shot.seconds) for shot in order.shots] == [
@@ -119,7 +111,7 @@ def test_what_is_sent_is_accepted_and_is_the_video_that_was_asked_for(name: str)
 @pytest.mark.parametrize("value", [-10, -5, -1, 1, 5, 10])
 @pytest.mark.parametrize("axis", CAMERA_AXES)
 def test_the_words_for_a_move_are_understood_as_that_move(axis: str, value: float) -> None:
-    understood = motion.camera_in_words(camera.with_words("a fox runs, in the rain", simple(axis, value)))
+    understood = motion.camera_in_words(camera.with_words("a fox runs, in the rain", simple(**{axis: value})))
     assert understood is not None
     assert understood.type == "simple"
     moving = {name: getattr(understood, name) for name in CAMERA_AXES if getattr(understood, name)}

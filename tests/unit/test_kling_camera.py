@@ -1,4 +1,4 @@
-"""A camera move in words, and when it is a field."""
+"""A camera move: what is wrong with one, its words, and when it is a field."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling import camera, facts
-from kling_takes.apis.kling.camera import KlingCameraConfig, KlingCameraControl
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.pictures import KlingImage
-from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
-from kling_takes.apis.kling.shots import KlingShot
-
-TABLE = load_table()
-PICTURE = KlingImage(pixels_sha256="e" * 64, width=640, height=480, data=b"x", mime="image/png")
-
-
-def simple(**axes: float) -> KlingCameraControl:
-    return KlingCameraControl(config=KlingCameraConfig(**axes))
+from kling_takes.apis import errors
+from kling_takes.apis.kling import camera
+from kling_takes.apis.kling.camera import KlingCameraControl
+from kling_takes.tests.builders import (
+    as_sent,
+    image_request,
+    notes,
+    picture,
+    shots,
+    simple,
+    text_request,
+    widgets_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,69 +78,90 @@ def test_the_words_stand_behind_the_prompt(prompt: str, whole: str) -> None:
 
 @pytest.mark.parametrize("name", ["kling-v2-5-turbo", "kling-v2-6", "kling-v3", "kling-3.0-turbo"])
 def test_on_every_living_model_the_move_goes_into_the_prompt_and_says_so(name: str) -> None:
-    request = KlingText2VideoRequest(prompt="a fox", model_name=name, camera_control=simple(zoom=-5))
+    request = text_request(model_name=name, camera_control=simple(zoom=-5))
     before = request.model_copy(deep=True)
-    resolved = camera.resolve(request, TABLE)
-    assert resolved.how == "prompt"
-    assert resolved.request.prompt == "a fox. The camera zooms in."
-    assert resolved.request.camera_control is None
-    assert "The camera zooms in." in resolved.note
+    sent = as_sent(request)
+    assert sent.prompt == "a fox. The camera zooms in."
+    assert sent.camera_control is None
+    assert 'The camera move was written into the prompt: "The camera zooms in."' in notes(request)
     assert request == before, "a node handed its request on and got another one back"
 
 
 def test_without_a_move_nothing_happens() -> None:
-    request = KlingText2VideoRequest(prompt="a fox")
-    assert camera.resolve(request, TABLE) == (request, None, "")
+    request = text_request()
+    assert as_sent(request) is request
+    assert notes(request) == []
 
 
 FIELD_OF_V1 = {"model_name": "kling-v1", "mode": "std", "duration": "5"}
-FIELD_OF_V15 = {"model_name": "kling-v1-5", "mode": "pro", "duration": "5", "image": PICTURE}
+FIELD_OF_V15 = {"model_name": "kling-v1-5", "mode": "pro", "duration": "5"}
+PRESET = KlingCameraControl(type="down_back")
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "how"),
+    ("make", "fields", "in_field"),
     [
-        (KlingText2VideoRequest, FIELD_OF_V1, "field"),
-        (
-            KlingText2VideoRequest,
-            {**FIELD_OF_V1, "camera_control": KlingCameraControl(type="down_back")},
-            "field",
-        ),
-        (KlingText2VideoRequest, {**FIELD_OF_V1, "mode": "pro"}, "prompt"),
-        (KlingText2VideoRequest, {**FIELD_OF_V1, "duration": "10"}, "prompt"),
-        (KlingImage2VideoRequest, {**FIELD_OF_V1, "image": PICTURE}, "prompt"),
-        (KlingImage2VideoRequest, FIELD_OF_V15, "field"),
-        (KlingImage2VideoRequest, {**FIELD_OF_V15, "mode": "std"}, "prompt"),
-        (KlingImage2VideoRequest, {**FIELD_OF_V15, "duration": "10"}, "prompt"),
-        (KlingImage2VideoRequest, {**FIELD_OF_V15, "image_tail": PICTURE}, "prompt"),
-        (
-            KlingImage2VideoRequest,
-            {**FIELD_OF_V15, "camera_control": KlingCameraControl(type="down_back")},
-            "prompt",
-        ),
+        (text_request, FIELD_OF_V1, True),
+        (text_request, {**FIELD_OF_V1, "camera_control": PRESET}, True),
+        (text_request, {**FIELD_OF_V1, "mode": "pro"}, False),
+        (text_request, {**FIELD_OF_V1, "duration": "10"}, False),
+        (image_request, FIELD_OF_V1, False),
+        (image_request, FIELD_OF_V15, True),
+        (image_request, {**FIELD_OF_V15, "mode": "std"}, False),
+        (image_request, {**FIELD_OF_V15, "duration": "10"}, False),
+        (image_request, {**FIELD_OF_V15, "image_tail": picture()}, False),
+        (image_request, {**FIELD_OF_V15, "camera_control": PRESET}, False),
     ],
 )
 def test_the_field_is_used_exactly_where_the_model_has_it(
-    kind: Any, fields: dict[str, Any], how: str
+    make: Any, fields: dict[str, Any], in_field: bool
 ) -> None:
-    request = kind(**{"prompt": "a fox", "camera_control": simple(zoom=-5), **fields})
-    resolved = camera.resolve(request, TABLE)
-    assert resolved.how == how
-    assert (resolved.request.camera_control is not None) is (how == "field")
-    assert (resolved.request.prompt == "a fox") is (how == "field")
-    assert resolved.note
+    request = make(**{"camera_control": simple(zoom=-5), **fields})
+    sent = as_sent(request)
+    assert (sent.camera_control == request.camera_control) is in_field
+    assert (sent.camera_control is not None) is in_field
+    assert (sent.prompt == "a fox") is in_field
+    said = "gets the camera move as its own field" if in_field else "was written into the prompt"
+    assert [said in note for note in notes(request)].count(True) == 1
 
 
 def test_the_new_standard_has_no_field_for_any_model() -> None:
-    request = KlingText2VideoRequest(prompt="a fox", camera_control=simple(zoom=-5), **FIELD_OF_V1)
-    spec = TABLE.specs["kling-v1"]
-    assert camera.goes_in_field(facts.of_request(request), spec, "legacy")
-    assert not camera.goes_in_field(facts.of_request(request), spec, "standard")
+    request = text_request(camera_control=simple(zoom=-5), **FIELD_OF_V1)
+    assert as_sent(request, "legacy").camera_control is not None
+    assert as_sent(request, "standard").camera_control is None
 
 
 def test_a_move_over_several_shots_is_not_guessed_at() -> None:
-    request = KlingText2VideoRequest(
-        model_name="kling-v3", camera_control=simple(zoom=-5), shots=(KlingShot(prompt="a", duration=5),)
-    )
-    with pytest.raises(ValueError, match="one shot"):
-        camera.resolve(request, TABLE)
+    request = text_request(prompt="", model_name="kling-v3", camera_control=simple(zoom=-5), shots=shots(5))
+    with pytest.raises(errors.InvalidInput, match="one shot"):
+        notes(request)
+
+
+@pytest.mark.parametrize(
+    ("kind", "axes", "named"),
+    [
+        ("simple", {"pan": 10.0}, []),
+        ("simple", {"pan": -10.0}, []),
+        ("simple", {"pan": 10.01}, ["pan"]),
+        ("simple", {"pan": -10.01}, ["pan"]),
+        ("simple", {"pan": float("nan")}, ["pan"]),
+        ("simple", {"pan": 0.01}, []),
+        ("simple", {"pan": 1.0, "zoom": 1.0}, ["pan"]),
+        ("simple", {}, ["horizontal"]),
+        ("forward_up", {}, []),
+        ("forward_up", {"zoom": 1.0}, ["zoom"]),
+    ],
+)
+def test_a_camera_move_has_exactly_one_axis_or_is_a_preset(
+    kind: str, axes: dict[str, float], named: list[str]
+) -> None:
+    neutral = dict.fromkeys(camera.CAMERA_AXES, 0.0)
+    assert widgets_of(camera.check_camera(kind, {**neutral, **axes})) == named
+
+
+def test_an_axis_that_is_linked_is_not_held_against_the_others() -> None:
+    known: dict[str, float | None] = dict.fromkeys(("horizontal", "vertical", "pan", "tilt", "roll"), 0.0)
+    assert list(camera.check_camera("simple", known)) == []
+    assert list(camera.check_camera("simple", {**known, "zoom": None})) == []
+    renamed = camera.check_camera("simple", {"pan": 1.0, "tilt": 1.0}, "{}_widget".format)
+    assert widgets_of(renamed) == ["pan_widget"]

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling.model_file import load_table
-from kling_takes.apis.kling.price import Price, estimate
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
-from kling_takes.apis.kling.shots import KlingShot
-
-TABLE = load_table()
+from kling_takes.apis.kling.products.base import Price
+from kling_takes.tests.builders import price, shots, text_request
 
 
 @pytest.mark.parametrize(
@@ -44,20 +40,19 @@ TABLE = load_table()
 def test_a_video_costs_what_the_price_page_says(
     name: str, mode: Any, duration: str, sound: Any, units: float, usd: float
 ) -> None:
-    request = KlingText2VideoRequest(model_name=name, mode=mode, duration=duration, sound=sound)
-    assert estimate(request, TABLE) == Price(units, usd)
+    request = text_request(model_name=name, mode=mode, duration=duration, sound=sound)
+    assert price(request) == Price(units, usd)
 
 
 def test_shots_cost_their_sum() -> None:
-    shots = (KlingShot(prompt="a", duration=3), KlingShot(prompt="b", duration=4))
-    request = KlingText2VideoRequest(model_name="kling-v3", duration="15", shots=shots)
-    assert estimate(request, TABLE) == Price(4.2, 0.588)
+    request = text_request(model_name="kling-v3", duration="15", shots=shots(3, 4))
+    assert price(request) == Price(4.2, 0.588)
 
 
 def test_where_the_table_has_no_price_none_is_made_up() -> None:
-    assert estimate(KlingText2VideoRequest(model_name="kling-v9"), TABLE) is None
-    assert estimate(KlingText2VideoRequest(mode="4k"), TABLE) is None
-    assert estimate(KlingText2VideoRequest(sound="on"), TABLE) is None
+    assert price(text_request(model_name="kling-v9")) is None
+    assert price(text_request(mode="4k")) is None
+    assert price(text_request(sound="on")) is None
 
 
 def test_a_price_reads_as_units_and_dollars() -> None:

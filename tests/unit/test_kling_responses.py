@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling import costs
-from kling_takes.apis.kling.legacy import LEGACY
+from kling_takes.apis.kling import packs
+from kling_takes.apis.kling.dialects.legacy import LEGACY
+from kling_takes.apis.kling.dialects.standard import STANDARD
 from kling_takes.apis.kling.responses import (
     Envelope,
     LegacyReply,
+    Output,
     Phase,
     StandardReply,
     is_already_exists,
     is_not_found,
 )
-from kling_takes.apis.kling.standard import STANDARD
 
 # Answers of the production API, as people wrote them down in 2026.
 REFUSALS = [
@@ -70,14 +71,14 @@ def standard(*records: dict[str, Any]) -> StandardReply:
 
 @pytest.mark.parametrize(("text", "code"), REFUSALS)
 def test_every_recorded_refusal_parses_as_an_answer_of_both_dialects(text: str, code: int) -> None:
-    for model in (Envelope, LegacyReply, StandardReply, costs.CostsReply):
+    for model in (Envelope, LegacyReply, StandardReply, packs.CostsReply):
         reply = model.model_validate_json(text)
         assert reply.code == code
         assert reply.message == json.loads(text)["message"]
 
 
 def test_the_recorded_account_without_packs_parses() -> None:
-    assert costs.packs(costs.CostsReply.model_validate_json(NO_PACKS)) == ()
+    assert packs.usable_first(packs.CostsReply.model_validate_json(NO_PACKS)) == ()
 
 
 def test_the_recorded_empty_list_holds_no_task() -> None:
@@ -92,7 +93,7 @@ def test_the_recorded_create_of_the_new_standard_parses() -> None:
     assert task.task_id == "933557073781063683"
     assert task.phase is Phase.SUBMITTED
     assert task.created_at == 1790605869.865
-    assert task.videos == ()
+    assert task.outputs == ()
     assert task.deducted_units is None
 
 
@@ -100,8 +101,8 @@ def test_the_recorded_result_of_the_new_standard_parses() -> None:
     task = STANDARD.task(StandardReply.model_validate_json(STANDARD_DONE), "933557962801545273")
     assert task is not None
     assert task.phase is Phase.SUCCEEDED
-    assert [video.url for video in task.videos] == ["https://v15-kling-fdl.klingai.com/x.mp4"]
-    assert task.videos[0].duration == "5.041"
+    url = "https://v15-kling-fdl.klingai.com/x.mp4"
+    assert task.outputs == (Output("video", url, id="v", duration="5.041"),)
     assert task.deducted_units == 3.0
     assert task.created_at is None
 
@@ -135,7 +136,7 @@ def test_a_finished_task_of_the_first_generation_parses() -> None:
     assert task.phase is Phase.SUCCEEDED
     assert task.deducted_units == 1.5
     assert (task.created_at, task.updated_at) == (1722769557.708, 1722769657.708)
-    assert task.videos[0].url == "https://x/y.mp4"
+    assert task.outputs == (Output("video", "https://x/y.mp4", id="v", duration="5.041"),)
 
 
 def test_a_failed_task_says_why() -> None:
@@ -247,22 +248,21 @@ def test_only_units_of_a_video_pack_count_as_deducted() -> None:
     assert task.deducted_units == pytest.approx(3.0)
 
 
+def test_units_of_images_are_told_where_no_videos_are_billed() -> None:
+    billing = [
+        {"charge_type": "unit", "amount": "8", "package_type": "image"},
+        {"charge_type": "unit", "amount": "16", "package_type": "image"},
+    ]
+    task = STANDARD.task(standard({"id": "1", "status": "succeeded", "billing": billing}))
+    assert task is not None
+    assert task.deducted_units == 24.0
+
+
 @pytest.mark.parametrize("told", ["", "none", "nan", "inf", None])
 def test_a_deduction_that_is_no_number_is_not_known(told: str | None) -> None:
     task = LEGACY.task(legacy({"task_id": "1", "task_status": "succeed", "final_unit_deduction": told}))
     assert task is not None
     assert task.deducted_units is None
-
-
-def test_only_videos_with_an_address_are_videos() -> None:
-    outputs = [
-        {"type": "audio", "url": "https://x/a.mp3"},
-        {"type": "video", "url": ""},
-        {"type": "video", "url": "https://x/b"},
-    ]
-    task = STANDARD.task(standard({"id": "1", "status": "succeeded", "outputs": outputs}))
-    assert task is not None
-    assert [video.url for video in task.videos] == ["https://x/b"]
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ def test_an_odd_time_or_amount_does_not_lose_a_paid_video(odd: Any) -> None:
     two = STANDARD.task(standard({**record, "create_time": odd, "billing": [odd, {"amount": odd}]}))
     assert one is not None
     assert two is not None
-    assert one.videos == two.videos
-    assert one.videos[0].url == "https://x/y.mp4"
+    assert one.outputs == two.outputs
+    assert [output.url for output in one.outputs] == ["https://x/y.mp4"]
 
 
 def test_an_answer_without_words_is_an_answer() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from kling_takes.apis import errors
 from kling_takes.apis.journal import Journal
 from kling_takes.simulator.faults import Fault
-from kling_takes.tests.stage import Listener, Stage, stage
+from kling_takes.tests.builders import only_row
+from kling_takes.tests.stage import Stage, Trigger, stage
 
 FOR_EVER = 100_000.0
 #: words that may stand in an error only where it is certain that no task was made
@@ -20,20 +20,6 @@ CLAIMS = ("nothing is paid.", "nothing was made", "nothing was bought", "not pai
 
 def claims(error: BaseException) -> list[str]:
     return [words for words in CLAIMS if words in str(error).lower()]
-
-
-class Trigger(Listener):
-    """Breaks something in the moment in which a line is shown."""
-
-    def __init__(self, words: str, place: Stage, **changes: object) -> None:
-        super().__init__()
-        self._words, self._place, self._changes = words, place, changes
-
-    def state(self, text: str, elapsed: float, expected: float | None) -> None:
-        super().state(text, elapsed, expected)
-        if self._words in text:
-            for name, value in self._changes.items():
-                setattr(self._place.state, name, value)
 
 
 async def refused(place: Stage, kind: type[errors.KlingTakesError]) -> errors.KlingTakesError:
@@ -53,7 +39,7 @@ async def test_a_refusal_after_a_lost_reply_does_not_say_that_nothing_is_paid(
 ) -> None:
     lost = Fault("create", "make_then_reset")
     async with stage(tmp_path, faults=[lost], lookup_blind_seconds=FOR_EVER) as s:
-        s.heard = Trigger("reply was lost", s, refuse_code=code)
+        s.heard = Trigger("reply was lost", lambda: setattr(s.state, "refuse_code", code))
         error = await refused(s, errors.ApiError)
         assert len(s.committed) == 1
         assert not claims(error)
@@ -67,12 +53,10 @@ async def test_a_host_that_goes_away_after_a_lost_reply_does_not_say_that_nothin
     async with stage(tmp_path, faults=[lost]) as s:
         studio = s.studio()
 
-        class Unplugged(Listener):
-            def state(self, text: str, elapsed: float, expected: float | None) -> None:
-                if "reply was lost" in text:
-                    object.__setattr__(studio.api.connection, "base_url", "http://127.0.0.1:9")
+        def unplug() -> None:
+            object.__setattr__(studio.context.api.connection, "base_url", "http://127.0.0.1:9")
 
-        s.heard = Unplugged()
+        s.heard = Trigger("reply was lost", unplug)
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await s.take(studio)
         assert not claims(caught.value)
@@ -80,7 +64,7 @@ async def test_a_host_that_goes_away_after_a_lost_reply_does_not_say_that_nothin
 
 async def test_a_key_that_dies_after_a_lost_reply_leaves_a_doubt(tmp_path: Path) -> None:
     async with stage(tmp_path, faults=[Fault("create", "make_then_reset")]) as s:
-        s.heard = Trigger("reply was lost", s, api_keys={})
+        s.heard = Trigger("reply was lost", s.state.api_keys.clear)
         error = await refused(s, errors.OutcomeUnknown)
         assert "KLING_API_KEY" in str(error)
         assert "not known whether this take was bought" in str(error)
@@ -97,10 +81,11 @@ async def test_a_task_that_could_not_be_written_down_is_named_as_bought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with stage(tmp_path) as s:
-        studio = s.studio()
+        journal = s.journal()
+        studio = s.studio(journal)
 
         def full(*_: object, **__: object) -> None:
-            raise studio.journal._refusal(sqlite3.OperationalError("database or disk is full"))
+            raise journal._refusal(sqlite3.OperationalError("database or disk is full"))
 
         with monkeypatch.context() as broken:
             broken.setattr(Journal, "submitted", full)
@@ -116,24 +101,34 @@ async def test_a_record_damaged_while_kling_works_does_not_say_that_nothing_was_
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path) as s:
-        studio = s.studio()
+        journal = s.journal()
+        studio = s.studio(journal)
 
-        class Damage(Listener):
-            def state(self, text: str, elapsed: float, expected: float | None) -> None:
-                if text == "Downloading":
-                    path = studio.journal.path
-                    studio.journal.close()
-                    for tail in ("-wal", "-shm"):
-                        path.with_name(path.name + tail).unlink(missing_ok=True)
-                    path.write_bytes(b"no database at all, but long enough to look like one" * 100)
+        def damage() -> None:
+            journal.close()
+            for tail in ("-wal", "-shm"):
+                journal.path.with_name(journal.path.name + tail).unlink(missing_ok=True)
+            journal.path.write_bytes(b"no database at all, but long enough to look like one" * 100)
 
-        s.heard = Damage()
+        s.heard = Trigger("Downloading", damage)
         with pytest.raises(errors.JournalError) as caught:
             await s.take(studio)
         assert not claims(caught.value)
         assert s.committed[0].id in str(caught.value)
         assert "is bought already" in str(caught.value)
-        s.heard = Listener()
         assert (await s.take(studio)).collected
-        with closing(sqlite3.connect(studio.journal.path)) as journal:
-            assert journal.execute("SELECT state FROM tasks").fetchall() == [("delivered",)]
+        assert only_row(journal).state == "delivered"
+
+
+async def test_a_fresh_link_that_can_not_be_had_just_now_is_no_loss_and_the_error_says_so(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, faults=[Fault("download", "expired_link")]) as s:
+        fault = Fault("query", "error_500_before")
+        s.heard = Trigger("Downloading", lambda: s.state.faults.append(fault))
+        error = await refused(s, errors.OutcomeUnknown)
+        assert s.committed[0].id in str(error)
+        assert "queue the same take again to collect it" in str(error)
+        assert not claims(error)
+        assert (await s.take(s.studio())).collected
+        assert s.state.creates_received == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import pytest
 
 from kling_takes import nodes
 from kling_takes.apis.kling.model_file import load_table
-from kling_takes.nodes import badge, host
-from kling_takes.nodes.image_to_video import FRAME_RULES
+from kling_takes.apis.kling.products.image_to_video import FRAME_RULES
+from kling_takes.devtools import papers, tables
+from kling_takes.nodes import host
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
@@ -71,9 +74,10 @@ def test_an_example_uses_inputs_that_exist_and_passes_the_nodes_own_check(path: 
         assert set(required) <= set(node["inputs"]), key
         check = getattr(nodes.NODE_CLASS_MAPPINGS[node["class_type"]], "VALIDATE_INPUTS", None)
         if check is not None:
-            asked = set(check.__code__.co_varnames[1 : check.__code__.co_argcount])
+            judged = inspect.getfullargspec(check).args
             values = {k: None if isinstance(v, list) else v for k, v in node["inputs"].items()}
-            assert check(**{k: v for k, v in values.items() if k in asked}) is True, key
+            assert judged
+            assert check(**{k: v for k, v in values.items() if k in judged}) is True, key
 
 
 def test_every_example_has_an_id_of_its_own_in_the_form_the_frontend_wants() -> None:
@@ -121,37 +125,141 @@ def test_the_pictures_of_a_help_page_exist(name: str) -> None:
         assert (ROOT / "web" / "docs" / picture).is_file(), picture
 
 
+def test_the_tables_in_the_papers_are_those_of_the_nodes_and_of_the_model_table() -> None:
+    assert papers.stale() == {}, "run `python3 dev.py papers` and read the difference"
+
+
+def test_a_page_without_a_place_for_a_table_is_named() -> None:
+    page = papers.BEGIN.format("inputs") + papers.END.format("inputs")
+    assert papers.filled(page, {"inputs": "new\n"}).splitlines()[2] == "new"
+    with pytest.raises(papers.NoPlace, match="outputs"):
+        papers.filled(page, {"inputs": "", "outputs": ""})
+    with pytest.raises(papers.NoPlace, match="other tables"):
+        papers.filled(page + papers.BEGIN.format("models"), {"inputs": ""})
+
+
+def test_the_command_writes_a_stale_page_and_only_names_it_when_asked_to_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "folder_paths", None)  # put back what the command leaves there
+    for path in papers.wanted():
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(papers, "ROOT", tmp_path)
+    assert papers.main(["--check"]) == 0
+    good = (tmp_path / "README.md").read_bytes()
+    (tmp_path / "README.md").write_bytes(good.replace(b"| 0.042 |", b"| 0.041 |"))
+    assert papers.main(["--check"]) == 1
+    assert "README.md: stale" in capsys.readouterr().out
+    assert papers.main([]) == 0
+    assert (tmp_path / "README.md").read_bytes() == good
+    assert papers.main(["--check"]) == 0
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The cells of a table's lines below its head, by the first one."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    return {cells[0].split()[0]: cells[1:] for line in lines for cells in [line[2:-2].split(" | ")]}
+
+
 @pytest.mark.parametrize("name", BUYING_NODES)
-def test_the_prices_of_a_help_page_are_those_of_the_model_table(name: str) -> None:
-    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+def test_a_help_page_prices_every_living_model_that_its_node_offers_and_no_other(name: str) -> None:
     table = load_table()
-    for spec in table.specs.values():
-        if not (spec.living and spec.offered):
-            continue
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
-        wanted = {f"${price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
-        told = {word.rstrip(",") for word in row.split() if word.startswith("$")}
-        assert told == wanted, spec.name
+    found = rows(tables.prices_table(nodes.NODE_CLASS_MAPPINGS[name], table))
+    offered = inputs_of(name)["model_name"][0]
+    assert list(found) == [model for model in offered if table.specs[model].living]
+    for model, cells in found.items():
+        rates = table.specs[model].prices
+        wanted = {f"${(rate.units_per_second or 0) * table.usd_per_unit:.3f}".rstrip("0") for rate in rates}
+        assert set(re.findall(r"\$[0-9.]+", " ".join(cells))) == wanted, model
+
+
+@pytest.mark.parametrize("name", BUYING_NODES)
+def test_a_help_page_has_a_row_for_every_model_that_its_node_offers(name: str) -> None:
+    table = load_table()
+    found = rows(tables.models_table(nodes.NODE_CLASS_MAPPINGS[name], table))
+    assert list(found) == inputs_of(name)["model_name"][0]
+    for model, cells in found.items():
+        spec = table.specs[model]
+        assert cells[0] == ("yes" if spec.living else f"until {spec.retired_on}")
+        if "mode" in inputs_of(name):
+            assert cells[1].split(", ") == list(spec.modes)
+
+
+@pytest.mark.parametrize(
+    ("node", "model", "cells"),
+    [
+        ("KlingTakesStartEndFrameToVideo", "kling-v2-6", ["5, 10 s", "pro, silent", "pro", "-"]),
+        ("KlingTakesStartEndFrameToVideo", "kling-v3", ["3 to 15 s", "yes", "yes", "yes"]),
+        ("KlingTakesTextToVideo", "kling-3.0-turbo", ["3 to 15 s", "always", "yes"]),
+        ("KlingTakesTextToVideoCameraControl", "kling-v1", ["5, 10 s", "-", "std, 5 s"]),
+        ("KlingTakesImageToVideoCameraControl", "kling-v1", ["5, 10 s", "-", "-"]),
+        ("KlingTakesImageToVideoCameraControl", "kling-v1-5", ["5, 10 s", "-", "pro, 5 s, simple"]),
+    ],
+)
+def test_a_models_table_says_under_what_circumstances_a_model_can_do_a_thing(
+    node: str, model: str, cells: list[str]
+) -> None:
+    assert rows(tables.models_table(nodes.NODE_CLASS_MAPPINGS[node], load_table()))[model][2:] == cells
 
 
 def test_the_prices_of_the_readme_are_those_of_the_model_table() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     table = load_table()
-    living = [spec for spec in table.specs.values() if spec.living and spec.offered]
+    made = ("text2video", "image2video")
+    living = [spec for spec in table.specs.values() if spec.living and any(spec.can(name) for name in made)]
+    found = rows(tables.readme_table(table))
+    assert list(found) == [spec.name for spec in living]
     for spec in living:
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| {spec.name} ")]
-        cells = [cell.strip() for cell in row.split("|")[2:-1]]
-        wanted = {f"{price.units_per_second * table.usd_per_unit:.3f}".rstrip("0") for price in spec.prices}
+        cells = [cell.strip() for cell in found[spec.name]]
+        wanted = {
+            f"{(rate.units_per_second or 0) * table.usd_per_unit:.3f}".rstrip("0") for rate in spec.prices
+        }
         assert set(re.findall(r"[0-9]+\.[0-9]+", " ".join(cells))) == wanted, spec.name
         offered = [bool(cell) for cell in cells[4:]]
         assert offered == [spec.can("end_frame"), spec.can("sound"), spec.can("shots")], spec.name
     all_prices = [
-        price.units_per_second * table.usd_per_unit * seconds
+        (rate.units_per_second or 0) * table.usd_per_unit * seconds
         for spec in living
-        for price in spec.prices
+        for rate in spec.prices
         for seconds in spec.durations
     ]
     assert f"A generation costs ${min(all_prices):.2f} to ${max(all_prices):.2f} " in page
+
+
+#: words for what a model is today and may not be tomorrow; what it is then says the table
+FACTS = re.compile(
+    r"living model|retired v1|omni|kling-(?:v|video|3|2|o)|\b20\d\d-\d\d-\d\d"
+    r"|lebende|eingestellten v1|在用的模型|v1 系列",
+    re.IGNORECASE,
+)
+
+
+def by_hand(page: str) -> str:
+    """A page without what is written by dev.py."""
+    return re.sub(
+        r"<!-- (\w+) \(written by dev\.py papers\) -->.*?<!-- end of \1 -->", "", page, flags=re.DOTALL
+    )
+
+
+def test_no_sentence_says_what_is_a_fact_about_a_model() -> None:
+    texts: dict[str, str] = {}
+    for name in NODES:
+        texts[f"{name}.md"] = by_hand((ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+        node = nodes.NODE_CLASS_MAPPINGS[name]
+        tooltips = [entry[1]["tooltip"] for entry in inputs_of(name).values()]
+        texts[name] = " ".join([node.DESCRIPTION, *node.OUTPUT_TOOLTIPS, *tooltips])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    texts["README.md"] = by_hand(readme.partition("**Models.**")[2].partition("**Headless.**")[0])
+    for language in LANGUAGES:
+        texts[language] = (ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8")
+    for path in EXAMPLES:
+        notes = [node["widgets_values"][0] for node in load(path)["nodes"] if node["type"] == "Note"]
+        texts[path.name] = " ".join(notes)
+    told = {place: FACTS.findall(text) for place, text in texts.items() if FACTS.search(text)}
+    assert told == {}
+    assert re.findall(r"(?i)no living model|retired v1", sentences_of_the_code()) == []
 
 
 def sentences_of_the_code() -> str:
@@ -188,7 +296,7 @@ def test_the_limits_in_the_texts_are_those_of_the_model_table() -> None:
         assert FRAME_RULES.startswith(told)
     words, seconds = (inputs_of("KlingTakesShot")[name][1] for name in ("prompt", "seconds"))
     assert f"up to {table.shot_limits.characters} characters" in words["tooltip"]
-    assert seconds["max"] == max(max(spec.durations) for spec in table.specs.values() if spec.shots)
+    assert seconds["max"] == max(max(spec.durations) for spec in table.specs.values() if spec.can("shots"))
     assert table.shot_limits.most == 6, "the texts say six"
     for language in LANGUAGES:
         translated = load(ROOT / "locales" / language / "nodeDefs.json")
@@ -212,24 +320,3 @@ def test_english_gives_the_camera_plain_words_for_every_axis() -> None:
     texts = load(ROOT / "locales" / "en" / "nodeDefs.json")
     assert set(texts) == {"KlingTakesCameraControls"}
     assert set(texts["KlingTakesCameraControls"]["inputs"]) == set(inputs_of("KlingTakesCameraControls"))
-
-
-@pytest.mark.parametrize(
-    ("widgets", "text"),
-    [
-        (
-            {"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "5", "sound": "off"},
-            "1.5 units ($0.21)",
-        ),
-        ({"model_name": "kling-v3", "mode": "pro", "sound": "on"}, "1.2 units ($0.17) a second"),
-        ({"model_name": "kling-v9", "mode": "std", "duration": "5"}, ""),
-        ({"model_name": "kling-v2-5-turbo", "mode": "4k", "duration": "5"}, ""),
-        ({"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "7"}, ""),
-        ({"model_name": "kling-v2-6", "mode": "std", "duration": "5", "sound": "on"}, ""),
-        ({"mode": "std", "duration": "5"}, ""),
-        ({"model_name": "kling-v2-5-turbo", "mode": "fast", "duration": "5"}, ""),
-        ({"model_name": "kling-v2-5-turbo", "mode": "std", "duration": "long"}, ""),
-    ],
-)
-def test_the_badge_shows_the_price_of_the_widgets_or_nothing(widgets: dict[str, str], text: str) -> None:
-    assert badge.text_of_price(widgets, load_table()) == text

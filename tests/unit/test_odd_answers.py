@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,22 @@ from kling_takes.apis import errors
 from kling_takes.apis.account import AccountSummary
 from kling_takes.apis.client import Connection, parse_json
 from kling_takes.apis.credentials import ApiKey
-from kling_takes.apis.kling.costs import ResourcePack
-from kling_takes.apis.kling.dialects import by_name
+from kling_takes.apis.kling.dialects import DIALECTS
+from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
 from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
-from kling_takes.tests.stage import Listener, stage
+from kling_takes.tests.stage import serving, stage, video
 
 
-@asynccontextmanager
-async def server_of(answer: Any) -> AsyncIterator[str]:
+def server_of(answer: Any) -> AbstractAsyncContextManager[str]:
     async def reply(_: web.Request) -> web.Response:
         return web.json_response(answer)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", reply)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return serving(app)
 
 
 def test_half_a_character_becomes_one_that_can_be_written_down() -> None:
@@ -75,8 +67,8 @@ async def test_the_task_of_another_id_is_not_taken_for_ours(dialect: str, answer
     async with server_of(answer) as url:
         api = TasksApi(Connection(url, ApiKey("key")))
         with pytest.raises(errors.NotFound):
-            await api.get(by_name(dialect), "text2video", "1")
-        assert (await api.get(by_name(dialect), "text2video", "2")).task_id == "2"
+            await api.get(DIALECTS[dialect], "text2video", "1")
+        assert (await api.get(DIALECTS[dialect], "text2video", "2")).task_id == "2"
 
 
 def test_a_deduction_below_zero_is_not_known() -> None:
@@ -100,9 +92,7 @@ async def test_a_refused_look_does_not_say_that_there_is_no_task(tmp_path: Path)
             KLING_API_KEY=None, KLING_ACCESS_KEY=SIMULATOR_ACCESS_KEY, KLING_SECRET_KEY=SIMULATOR_SECRET_KEY
         )
         with pytest.raises(errors.AccountRefused):
-            await s.studio(s.journal("two"), settings=pair).recover(
-                bought.task_id, product=None, files=tmp_path / "other", reporter=Listener()
-            )
+            await s.recover(s.studio(s.journal("two"), settings=pair), bought.task_id)
 
 
 async def test_two_gateways_with_the_same_task_id_have_two_videos(
@@ -115,4 +105,4 @@ async def test_two_gateways_with_the_same_task_id_have_two_videos(
         first = await one.take(one.studio(one.journal("one")))
         second = await two.take(two.studio(two.journal("two")))
         assert first.task_id == second.task_id
-        assert first.path != second.path
+        assert video(first) != video(second)

@@ -15,54 +15,70 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kling_takes.apis import errors
+from kling_takes.apis.errors import NeverDelivered, OutcomeUnknown, Refused, Throttled
 from kling_takes.apis.outcomes import (
     CODES,
     STATUSES,
-    Outcome,
+    Meaning,
     error_of_answer,
     error_of_exception,
     of_answer,
     of_exception,
 )
 
+Worth = type[errors.ApiError]
+
 KEY = SimpleNamespace(host="h", port=443, ssl=True, is_ssl=True)
 REQUEST = aiohttp.RequestInfo(URL("https://h/"), "POST", CIMultiDict(), URL("https://h/"))  # type: ignore[arg-type]
 
+
+def worth_of(meaning: Meaning | None) -> Worth | None:
+    """The one of four classes that an answer is worth for a create; None where it is a success."""
+    if meaning is None:
+        return None
+    (worth,) = (
+        kind
+        for kind in (NeverDelivered, Refused, Throttled, OutcomeUnknown)
+        if issubclass(meaning.error, kind)
+    )
+    return worth
+
+
 #: Each class of aiohttp's tree that can come out of a request, and what it means for a create.
-EXCEPTIONS: list[tuple[BaseException, Outcome]] = [
-    (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "no name")), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientProxyConnectionError(KEY, OSError(111, "refused")), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientConnectorSSLError(KEY, OSError(1, "handshake")), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLError("bad")), Outcome.NEVER_DELIVERED),
-    (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 443), Outcome.NEVER_DELIVERED),
-    (aiohttp.ConnectionTimeoutError("connect"), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientHttpProxyError(REQUEST, (), status=407), Outcome.NEVER_DELIVERED),
-    (aiohttp.InvalidURL("http://["), Outcome.NEVER_DELIVERED),
-    (aiohttp.ClientOSError(104, "reset while writing"), Outcome.UNKNOWN),
-    (aiohttp.ClientConnectionResetError("closing transport"), Outcome.UNKNOWN),
-    (aiohttp.ServerDisconnectedError(), Outcome.UNKNOWN),
-    (aiohttp.SocketTimeoutError("read"), Outcome.UNKNOWN),
-    (aiohttp.ServerTimeoutError("either"), Outcome.UNKNOWN),
-    (aiohttp.ClientPayloadError("half"), Outcome.UNKNOWN),
-    (aiohttp.ClientResponseError(REQUEST, ()), Outcome.UNKNOWN),
-    (aiohttp.ContentTypeError(REQUEST, ()), Outcome.UNKNOWN),
-    (aiohttp.ClientConnectionError("any"), Outcome.UNKNOWN),
-    (aiohttp.ClientError("any"), Outcome.UNKNOWN),
-    (asyncio.TimeoutError(), Outcome.UNKNOWN),
-    (asyncio.CancelledError(), Outcome.UNKNOWN),
-    (ConnectionResetError(), Outcome.UNKNOWN),
-    (BrokenPipeError(), Outcome.UNKNOWN),
-    (OSError(5, "I/O"), Outcome.UNKNOWN),
-    (RuntimeError("anything else"), Outcome.UNKNOWN),
+EXCEPTIONS: list[tuple[BaseException, Worth]] = [
+    (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), NeverDelivered),
+    (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "no name")), NeverDelivered),
+    (aiohttp.ClientProxyConnectionError(KEY, OSError(111, "refused")), NeverDelivered),
+    (aiohttp.ClientConnectorSSLError(KEY, OSError(1, "handshake")), NeverDelivered),
+    (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLError("bad")), NeverDelivered),
+    (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 443), NeverDelivered),
+    (aiohttp.ConnectionTimeoutError("connect"), NeverDelivered),
+    (aiohttp.ClientHttpProxyError(REQUEST, (), status=407), NeverDelivered),
+    (aiohttp.InvalidURL("http://["), NeverDelivered),
+    (aiohttp.ClientOSError(104, "reset while writing"), OutcomeUnknown),
+    (aiohttp.ClientConnectionResetError("closing transport"), OutcomeUnknown),
+    (aiohttp.ServerDisconnectedError(), OutcomeUnknown),
+    (aiohttp.SocketTimeoutError("read"), OutcomeUnknown),
+    (aiohttp.ServerTimeoutError("either"), OutcomeUnknown),
+    (aiohttp.ClientPayloadError("half"), OutcomeUnknown),
+    (aiohttp.ClientResponseError(REQUEST, ()), OutcomeUnknown),
+    (aiohttp.ContentTypeError(REQUEST, ()), OutcomeUnknown),
+    (aiohttp.ClientConnectionError("any"), OutcomeUnknown),
+    (aiohttp.ClientError("any"), OutcomeUnknown),
+    (asyncio.TimeoutError(), OutcomeUnknown),
+    (asyncio.CancelledError(), OutcomeUnknown),
+    (ConnectionResetError(), OutcomeUnknown),
+    (BrokenPipeError(), OutcomeUnknown),
+    (OSError(5, "I/O"), OutcomeUnknown),
+    (RuntimeError("anything else"), OutcomeUnknown),
 ]
 
 
-@pytest.mark.parametrize(("error", "outcome"), EXCEPTIONS, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(("error", "worth"), EXCEPTIONS, ids=lambda value: type(value).__name__)
 def test_an_exception_is_never_delivered_only_when_nothing_can_have_left(
-    error: BaseException, outcome: Outcome
+    error: BaseException, worth: Worth
 ) -> None:
-    assert of_exception(error) is outcome
+    assert of_exception(error) is worth
 
 
 def test_every_exception_class_of_aiohttp_has_a_meaning() -> None:
@@ -72,65 +88,65 @@ def test_every_exception_class_of_aiohttp_has_a_meaning() -> None:
     for name, kind in inspect.getmembers(client_exceptions, inspect.isclass):
         if issubclass(kind, aiohttp.ClientError) and not any(part in name for part in apart):
             # One that aiohttp adds later is UNKNOWN by the rule, which is the class that costs nothing.
-            assert kind in known or of_exception(kind.__new__(kind)) is Outcome.UNKNOWN, name
+            assert kind in known or of_exception(kind.__new__(kind)) is OutcomeUnknown, name
 
 
 #: HTTP status, business code, what a create came to. Source: Kling's error page, 2026-09-20.
-ANSWERS: list[tuple[int, int | None, Outcome]] = [
-    (200, 0, Outcome.ANSWERED),
-    (201, 0, Outcome.ANSWERED),
-    (200, None, Outcome.UNKNOWN),
-    (204, None, Outcome.UNKNOWN),
-    (200, 1303, Outcome.PACED),
-    (200, 1201, Outcome.REFUSED),
-    (200, 9999, Outcome.UNKNOWN),
-    (400, 9999, Outcome.REFUSED),
-    (429, 9999, Outcome.PACED),
-    (502, 9999, Outcome.UNKNOWN),
-    (500, 1201, Outcome.REFUSED),
-    (500, 0, Outcome.UNKNOWN),
-    (301, None, Outcome.REFUSED),
-    (302, None, Outcome.REFUSED),
-    (307, None, Outcome.REFUSED),
-    (400, None, Outcome.REFUSED),
-    (400, 0, Outcome.REFUSED),
-    (401, None, Outcome.REFUSED),
-    (402, None, Outcome.REFUSED),
-    (403, None, Outcome.REFUSED),
-    (404, None, Outcome.REFUSED),
-    (405, None, Outcome.REFUSED),
-    (408, None, Outcome.UNKNOWN),
-    (409, None, Outcome.UNKNOWN),
-    (413, None, Outcome.REFUSED),
-    (422, None, Outcome.REFUSED),
-    (429, None, Outcome.PACED),
-    (499, None, Outcome.UNKNOWN),
-    (500, None, Outcome.UNKNOWN),
-    (502, None, Outcome.UNKNOWN),
-    (503, None, Outcome.UNKNOWN),
-    (504, None, Outcome.UNKNOWN),
-    (520, None, Outcome.UNKNOWN),
-    (100, None, Outcome.UNKNOWN),
-    (999, None, Outcome.UNKNOWN),
+ANSWERS: list[tuple[int, int | None, Worth | None]] = [
+    (200, 0, None),
+    (201, 0, None),
+    (200, None, OutcomeUnknown),
+    (204, None, OutcomeUnknown),
+    (200, 1303, Throttled),
+    (200, 1201, Refused),
+    (200, 9999, OutcomeUnknown),
+    (400, 9999, Refused),
+    (429, 9999, Throttled),
+    (502, 9999, OutcomeUnknown),
+    (500, 1201, Refused),
+    (500, 0, OutcomeUnknown),
+    (301, None, Refused),
+    (302, None, Refused),
+    (307, None, Refused),
+    (400, None, Refused),
+    (400, 0, Refused),
+    (401, None, Refused),
+    (402, None, Refused),
+    (403, None, Refused),
+    (404, None, Refused),
+    (405, None, Refused),
+    (408, None, OutcomeUnknown),
+    (409, None, OutcomeUnknown),
+    (413, None, Refused),
+    (422, None, Refused),
+    (429, None, Throttled),
+    (499, None, OutcomeUnknown),
+    (500, None, OutcomeUnknown),
+    (502, None, OutcomeUnknown),
+    (503, None, OutcomeUnknown),
+    (504, None, OutcomeUnknown),
+    (520, None, OutcomeUnknown),
+    (100, None, OutcomeUnknown),
+    (999, None, OutcomeUnknown),
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "outcome"), ANSWERS)
-def test_an_answer_has_its_class(status: int, code: int | None, outcome: Outcome) -> None:
-    assert of_answer(status, code).outcome is outcome
+@pytest.mark.parametrize(("status", "code", "worth"), ANSWERS)
+def test_an_answer_has_its_class(status: int, code: int | None, worth: Worth | None) -> None:
+    assert worth_of(of_answer(status, code)) is worth
 
 
-#: code -> outcome, by hand from the official table, so that a slip in CODES shows.
+#: code -> class, by hand from the official table, so that a slip in CODES shows.
 OFFICIAL = {
-    **dict.fromkeys([1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103], Outcome.REFUSED),
-    **dict.fromkeys([1200, 1201, 1202, 1203, 1300, 1301, 1304], Outcome.REFUSED),
-    **dict.fromkeys([1302, 1303], Outcome.PACED),
-    **dict.fromkeys([5000, 5001, 5002], Outcome.UNKNOWN),
+    **dict.fromkeys([1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103], Refused),
+    **dict.fromkeys([1200, 1201, 1202, 1203, 1300, 1301, 1304], Refused),
+    **dict.fromkeys([1302, 1303], Throttled),
+    **dict.fromkeys([5000, 5001, 5002], OutcomeUnknown),
 }
 
 
 def test_every_documented_code_has_its_class_and_a_sentence() -> None:
-    assert {code: meaning.outcome for code, meaning in CODES.items()} == OFFICIAL
+    assert {code: worth_of(meaning) for code, meaning in CODES.items()} == OFFICIAL
     for meaning in CODES.values():
         assert meaning.sentence[0].isupper()
         assert meaning.sentence.endswith(".")
@@ -144,15 +160,15 @@ def test_no_sentence_speaks_of_money_which_depends_on_what_else_was_sent() -> No
 def test_every_refusal_says_what_to_do() -> None:
     remedies = {"Check", "Change", "Choose", "Set", "Buy", "Top", "Look", "Add", "Use", "try"}
     for code, meaning in (*CODES.items(), *STATUSES.items()):
-        if meaning.outcome is Outcome.REFUSED:
+        if worth_of(meaning) is Refused:
             assert remedies & set(meaning.sentence.split()), code
 
 
 def test_no_answer_is_left_without_a_class_and_only_a_2xx_with_code_0_is_a_success() -> None:
     for status in range(100, 600):
         for code in (None, 0, 1, 1201, 1303, 5000, 12345):
-            outcome = of_answer(status, code).outcome
-            assert (outcome is Outcome.ANSWERED) == (200 <= status < 300 and code == 0), (status, code)
+            worth = worth_of(of_answer(status, code))
+            assert (worth is None) == (200 <= status < 300 and code == 0), (status, code)
 
 
 @pytest.mark.parametrize(

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kling_takes.apis import errors, outcomes
-from kling_takes.apis.journal import Journal, Row
+from kling_takes.apis.journal import Journal
 from kling_takes.apis.settings import load_settings
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN
-from kling_takes.tests.stage import FAST, TABLE, Listener, stage
+from kling_takes.tests.builders import TABLE, only_row
+from kling_takes.tests.stage import FAST, Trigger, stage
 
 FOR_EVER = 1e9
-
-
-class Trigger(Listener):
-    """Does something once, when the user would read certain words."""
-
-    def __init__(self, words: str, action: Any) -> None:
-        super().__init__()
-        self.words = words
-        self.action = action
-
-    def state(self, text: str, elapsed: float, expected: float | None) -> None:
-        if self.action is not None and self.words in text:
-            action, self.action = self.action, None
-            action()
-        super().state(text, elapsed, expected)
-
-
-def only_row(journal: Journal) -> Row:
-    (found,) = journal._read("SELECT account, take FROM tasks", ())
-    row = journal.find(*found)
-    assert row is not None
-    return row
 
 
 def spent(journal: Journal) -> float:
@@ -149,34 +126,13 @@ async def test_practice_has_a_journal_of_its_own(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         user = tmp_path / "user"
         settings = load_settings({"KLING_BACKEND": "simulator"}, user, simulator_url=s.url)
-        studio = Studio(settings, TABLE, clock=s.clock, policy=FAST)
+        studio = Studio.open(settings, TABLE, clock=s.clock, policy=FAST)
         try:
-            assert user not in studio.journal.path.parents
+            assert user not in studio.context.journal.path.parents
             await s.take(studio)
             assert not (user / "journal.sqlite3").exists()
         finally:
-            studio.journal.close()
-
-
-async def test_through_the_proxy_a_second_process_does_not_send_what_the_first_is_sending(
-    tmp_path: Path,
-) -> None:
-    async with stage(tmp_path) as s:
-        settings = load_settings(
-            {}, tmp_path / "user", comfy_token=SIMULATOR_COMFY_TOKEN, comfy_api_base=s.url
-        )
-        journal = s.journal()
-        studio = s.studio(journal, settings=settings)
-        prepare = journal.prepare
-
-        def after_the_other(*args: Any, **named: Any) -> Row:
-            prepare(*args, **named)  # the other process, between our look and our row
-            return prepare(*args, **named)
-
-        journal.prepare = after_the_other  # type: ignore[method-assign]  # stands for two processes in step
-        with pytest.raises(errors.OutcomeUnknown, match="Another process"):
-            await s.take(studio)
-        assert s.state.creates_received == 0
+            studio.context.journal.close()
 
 
 async def test_a_task_that_exists_is_collected_however_kling_words_it(

@@ -6,15 +6,12 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis.kling.pictures import KlingImage
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
-from kling_takes.apis.kling.products.text_to_video import KlingText2VideoRequest
-from kling_takes.apis.kling.requests import canonical  # FIXME  # FIXME
-from kling_takes.apis.kling.shots import KlingShot
 from kling_takes.apis.take import external_task_id, idempotency_key, take_id
+from kling_takes.tests.builders import canonical, picture, shots, text_request
 
-PLAIN = KlingText2VideoRequest(prompt="a red kite over the sea")
-IMAGE = KlingImage(pixels_sha256="ab" * 32, width=640, height=360, data=b"png", mime="image/png")
+PLAIN = text_request(prompt="a red kite over the sea")
+IMAGE = picture().model_copy(update={"pixels_sha256": "ab" * 32})
 
 
 def test_the_id_of_a_text_take_is_pinned() -> None:
@@ -41,7 +38,7 @@ def test_the_id_of_a_picture_take_is_pinned() -> None:
         {"duration": "10"},
         {"aspect_ratio": "9:16"},
         {"sound": "on"},
-        {"shots": (KlingShot(prompt="one", duration=5),)},
+        {"shots": shots(5)},
     ],
 )
 def test_every_field_that_is_set_makes_another_take(changes: dict[str, Any]) -> None:

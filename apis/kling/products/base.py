@@ -69,9 +69,6 @@ class Product(ABC, Generic[R]):
 
     def lack_of(self, spec: ModelSpec) -> str | None:
         """Return what an entry of the model table lacks to be made with this product, or None."""
-        for dialect in spec.dialects:
-            if self.name not in spec.prompt_characters.get(dialect, {}):
-                return f"prompt_characters has no number for {dialect} {self.name}"
         return None
 
     # -- the take --------------------------------------------------------------------------------------
@@ -155,6 +152,15 @@ class Product(ABC, Generic[R]):
         """Return the price for a badge; nothing where there is none."""
         price = self.price(draft, spec, table)
         return str(price) if price else ""
+
+    def badge(self, widgets: Mapping[str, str], table: ModelTable) -> str:
+        """Return the price of a take with these widgets in a few words; nothing where there is none."""
+        known = {name: widgets[name] for name in self.priced_by if widgets.get(name)}
+        draft = Draft.of_widgets(self.request, known)
+        spec = table.get(self.model_name(draft))
+        if spec is None or self.problems(draft, table):
+            return ""  # what can't be made has no price
+        return self.price_in_words(draft, spec, table)
 
     @abstractmethod
     def typical_seconds(self, request: R, spec: ModelSpec) -> float:

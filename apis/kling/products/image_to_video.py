@@ -18,6 +18,11 @@ from .base import without
 from .video import VideoProduct, VideoRequest
 from .video_bodies import LegacyVideoBody, StandardSettings, legacy_fields, standard_settings
 
+#: what every frame must be, for the artist
+FRAME_RULES = (
+    "At least 300 pixels a side, no longer than 2.5 times its width or height. Of a batch, the first is used."
+)
+
 
 class KlingImage2VideoRequest(VideoRequest):
     """A video that starts from a picture, and may end in another (Kling docs, image2video, 2026-03)."""
@@ -27,13 +32,13 @@ class KlingImage2VideoRequest(VideoRequest):
     image: KlingImage | None = Field(
         default=None,
         title="Start frame",
-        description="The first picture.",
+        description=f"The picture the video starts from. {FRAME_RULES}",
         json_schema_extra={"widget": "start_frame"},
     )
     image_tail: KlingImage | None = Field(
         default=None,
         title="End frame",
-        description="The last picture.",
+        description=f"The picture the video ends in; best in the shape of the first. {FRAME_RULES}",
         json_schema_extra={"widget": "end_frame"},
     )
     prompt: str = Field(

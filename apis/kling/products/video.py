@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ from .base import Price, Product, price_of, without
 
 Mode = Literal["std", "pro", "4k"]
 Sound = Literal["on", "off"]
+MODES: tuple[str, ...] = get_args(Mode)
 
 #: The cheapest that Kling still offered when this was written.
 DEFAULT_MODEL = "kling-v2-5-turbo"
@@ -45,7 +46,7 @@ class VideoRequest(KlingRequest):
     negative_prompt: str = Field(
         default="",
         title="Negative prompt",
-        description="What you don't want to see. Newer models listen to it less: say it in the prompt too.",
+        description="What you don't want to see. Some models listen to it less: say it in the prompt too.",
         json_schema_extra={"multiline": True},
     )
     model_name: str = Field(
@@ -61,7 +62,7 @@ class VideoRequest(KlingRequest):
         le=1.0,
         title="CFG scale",
         description="How closely the video follows the prompt: 0 freely, 1 strictly. "
-        "A model that does not know it leaves it out, and the node says so.",
+        "For a model that does not know it, it is left out, and the node says so.",
         json_schema_extra={"step": 0.01},
     )
     mode: Mode = Field(
@@ -125,8 +126,11 @@ class VideoProduct(Product[V], Generic[V]):
         """Return what an entry of the model table lacks to be made with this product, or None."""
         if not spec.modes or not spec.durations:
             return f"{'durations' if spec.modes else 'modes'} is empty, and {self.name} needs one"
-        if lack := super().lack_of(spec):
-            return lack
+        if unknown := [mode for mode in spec.modes if mode not in MODES]:
+            return f"modes has {unknown[0]}, and {self.name} knows {listed(MODES, 'and')} only"
+        for dialect in spec.dialects:
+            if self.name not in spec.prompt_characters.get(dialect, {}):
+                return f"prompt_characters has no number for {dialect} {self.name}"
         needed = {"resolution", "duration"}
         needed |= {"audio"} if spec.can("sound") and not spec.sound_always else set()
         lacking = sorted((needed | self.needed_settings) - set(spec.standard_settings))

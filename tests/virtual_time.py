@@ -1,9 +1,10 @@
-"""An event loop whose time jumps: real sockets, and no waiting.
+"""Time that jumps instead of passing: real sockets, and no waiting.
 
-When nothing is ready, the loop moves its own time on to the next timer instead of sleeping. So the pack's
-real timeouts (a minute without an answer, an hour of polling) cost microseconds, and the order of events
-depends on nothing but the program. Work that would go to a thread is done on the loop, at once or some turns
-later.
+``VirtualClock`` is for whoever is handed a clock: it jumps to the time of the next sleeper, in any loop.
+``VirtualLoop`` bends what nobody hands over as well. When nothing is ready, it moves its own time on to the
+next timer instead of sleeping, so the pack's real timeouts (a minute without an answer, an hour of polling)
+cost microseconds, and the order of events depends on nothing but the program. Work that would go to a thread
+is done on the loop, at once or some turns later. ``LoopClock`` is the clock of such a loop.
 """
 
 from __future__ import annotations
@@ -11,10 +12,47 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import heapq
+import itertools
 import selectors
 import time
 from collections.abc import Callable
 from typing import Any
+
+#: Unix seconds of a noon, so that a test of some hours stays within one day everywhere
+NOON = 1_795_348_800.0
+
+
+class VirtualClock:
+    """A clock that jumps to the next sleeper's time; whoever sleeps is woken in the order of his time.
+
+    Before each jump there is a moment for real I/O.
+    """
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self._sleepers: list[tuple[float, int]] = []
+        self._order = itertools.count()
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        mine = (self.now + max(seconds, 0.0), next(self._order))
+        heapq.heappush(self._sleepers, mine)
+        try:
+            while True:
+                await asyncio.sleep(0.0005)
+                if self._sleepers[0] == mine:
+                    break
+            self.now = max(self.now, mine[0])
+        finally:
+            self._sleepers.remove(mine)
+            heapq.heapify(self._sleepers)
+
 
 #: looks at the sockets before the loop calls it silence: bytes on loopback arrive at once, or almost
 LOOKS = 3
@@ -25,7 +63,7 @@ STUCK = 20.0
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type] # the platform's best class
     """Selects without waiting; silence moves the owner's time."""
 
-    loop: BentLoop
+    loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
@@ -42,8 +80,8 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
         return []
 
 
-class BentLoop(asyncio.SelectorEventLoop):
-    """A loop with a time of its own; ``late`` is by how many turns work for a thread is put off."""
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop with a time of its own."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -56,10 +94,28 @@ class BentLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-class OnTheLoop(concurrent.futures.ThreadPoolExecutor):
-    """Does the work of a thread on the loop, in the order in which it came."""
+class LoopClock:
+    """The time of a loop since this clock was made; ``jump`` is by how much its wall time is wrong."""
 
-    def __init__(self, loop: BentLoop, late: int = 0) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.jump = 0.0
+        self._loop = loop
+        self._began = loop.now
+
+    def time(self) -> float:
+        return NOON + self._loop.now - self._began + self.jump
+
+    def monotonic(self) -> float:
+        return self._loop.now
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class OnTheLoop(concurrent.futures.ThreadPoolExecutor):
+    """Does the work of a thread on the loop, in the order in which it came, ``late`` turns after that."""
+
+    def __init__(self, loop: VirtualLoop, late: int = 0) -> None:
         super().__init__(max_workers=1)
         self._loop_of = loop
         self._late = late
