@@ -8,9 +8,7 @@ on.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
-import random
 from dataclasses import dataclass
 
 from . import errors, purchase_words
@@ -21,11 +19,10 @@ from .installation_secret import installation_secret
 from .journal import OPEN_STATES, Purchase, Row
 from .kling.dialects import Dialect
 from .kling.responses import KlingTask, Phase
-from .lookup import NEVER_TWICE, Lookup
-from .outcomes import NO_FREE_SLOT
+from .lookup import Lookup
 from .payer import bought_elsewhere
 from .plan import Plan
-from .polling import RETRY_AFTER_CEILING, backoff
+from .sending import Sending, in_doubt
 from .slots import Place, Slot, SlotQueue
 from .status import Status
 from .take import external_task_id, idempotency_key
@@ -159,7 +156,9 @@ class PaidTask:
         # Before the row: a run that fails or is cancelled here has sent nothing, and leaves no doubt behind.
         if external_id is None:
             self.secret = installation_secret(self.context.journal.path.parent, resend=open_row is not None)
-        await self._turn()
+        if self.queue.is_full:
+            self.status.show(purchase_words.WAITING)
+        await self.place.turn(self.context.clock.sleep)
         purchase = self._purchase(attempt, external_id)
         try:
             row = await self._prepare(purchase, self.context.settings.max_usd_per_day)
@@ -174,8 +173,16 @@ class PaidTask:
             return _Attempt(row, None, by_this_run=False)  # another process was faster with the same row
         if external_id is None and row.sends > 1 + (open_row.sends if open_row is not None else 0):
             # Another process has begun to send since we looked, and no lookup can tell what came of it.
-            raise await self._in_doubt(row, "Another process is buying this take at this moment.")
-        return await self._submit(row, external_id)
+            raise await in_doubt(
+                self.context, self.status, row, "Another process is buying this take at this moment."
+            )
+        key = None if external_id else idempotency_key(self.take, row.attempt, self.secret)
+        sending = Sending(self.context, self.plan, self.status, self.queue, self.place, self.lookup, row, key)
+        sent = await sending.send()
+        self.slot = sent.slot
+        return await self._record(
+            row, sent.task, by_this_run=sent.by_this_run, adopted=sent.adopted, dialect=sent.dialect
+        )
 
     async def _explained(
         self, refusal: errors.SpendingLimitReached | errors.BoughtElsewhere
@@ -222,146 +229,6 @@ class PaidTask:
             known = await journal.call(journal.find_task, row.account, task.task_id)
         return _Attempt(known or row, task, by_this_run)
 
-    # -- one create ------------------------------------------------------------------------------------
-
-    async def _submit(self, row: Row, external_id: str | None) -> _Attempt:
-        """Send the create until its outcome is known, always under the same id."""
-        journal = self.context.journal
-        send = _Send(doubts=row.sends - 1, waited_since=self.context.clock.monotonic())
-        self.status.show(f"Sending{self._price_text()}")
-        try:
-            while True:
-                try:
-                    send.under_way = True
-                    task = await self._create(row, external_id)
-                    self.slot = Slot(self.queue)
-                    return await self._record(row, task, by_this_run=True, adopted=False)
-                except errors.NeverDelivered as error:
-                    send.under_way = False
-                    await self._after_undelivered(send, error)
-                except errors.Throttled as error:
-                    send.under_way = False
-                    await self._after_throttled(send, error)
-                except errors.AlreadyExists as error:
-                    return await self._existing(send, row, external_id, error)
-                except errors.RequestRefused as error:
-                    made = await self.lookup.made_before(external_id, error)
-                    if made is None:
-                        raise
-                    return await self._record(
-                        row, made, by_this_run=send.doubtful_now, adopted=send.doubts == 0
-                    )
-                except errors.OutcomeUnknown as error:
-                    found = await self._after_unknown(send, row, external_id, error)
-                    if found is not None:
-                        return await self._record(row, found, by_this_run=True, adopted=False)
-        except (errors.NeverDelivered, errors.Throttled, errors.Refused) as error:
-            if isinstance(error, errors.AlreadyExists):
-                raise  # it was bought, or is under way: not ours to call refused
-            if send.doubts == 0:
-                # No create under this id can have been carried out, so none is left to be collected.
-                await journal.call(journal.refused, row.row_id, error.message, sends=row.sends)
-                never_left = isinstance(error, errors.NeverDelivered)
-                error.message += (
-                    f" {purchase_words.NEVER_LEFT if never_left else purchase_words.NOTHING_PAID}"
-                )
-            else:
-                error.message += f" {purchase_words.EARLIER_SEND} {NEVER_TWICE if external_id else purchase_words.PROXY_DOUBT}"
-            raise
-        except asyncio.CancelledError:
-            if send.doubts == 0 and not send.under_way:
-                # Cancelled between two tries of which the first made nothing: there is nothing to be in doubt of.
-                await journal.call(journal.refused, row.row_id, "cancelled before a create", sends=row.sends)
-            raise
-        finally:
-            self.place.leave()
-
-    async def _create(self, row: Row, external_id: str | None) -> KlingTask:
-        headers = {}
-        if external_id is None:
-            headers["Idempotency-Key"] = idempotency_key(self.take, row.attempt, self.secret)
-        return await self.context.api.create(self.plan, external_id, headers)
-
-    async def _turn(self, *, refusals: int = 0, asked: float = 0.0) -> None:
-        if refusals or self.queue.is_full:
-            self.status.show(purchase_words.WAITING)
-        await self.place.turn(self.context.clock.sleep, refusals=refusals, asked=asked)
-
-    async def _after_undelivered(self, send: _Send, error: errors.NeverDelivered) -> None:
-        send.undelivered += 1
-        if send.undelivered >= self.context.policy.connect_tries:
-            raise error
-        self.status.show(f"{self.context.api.connection.host} can't be reached, trying again")
-        await self.context.clock.sleep(backoff(send.undelivered, jitter=_jitter()))
-
-    async def _after_throttled(self, send: _Send, error: errors.Throttled) -> None:
-        """Wait for a slot, for as long as tasks of ours run; else for as long as the user said."""
-        send.throttled += 1
-        now = self.context.clock.monotonic()
-        if error.code == NO_FREE_SLOT:
-            self.queue.refused()
-        if self.queue.running:
-            send.waited_since = now
-        asked = min(error.retry_after or 0.0, RETRY_AFTER_CEILING)
-        pause = max(asked, self.queue.patience(send.throttled))
-        if now - send.waited_since + pause > self.context.settings.max_wait_seconds:
-            raise errors.Throttled(
-                "Your Kling account had no free slot in all this time. Queue again later, or raise "
-                "KLING_MAX_WAIT_MINUTES.",
-                code=error.code,
-                request_id=error.request_id,
-            ) from None
-        await self._turn(refusals=send.throttled, asked=asked)
-
-    async def _existing(
-        self, send: _Send, row: Row, external_id: str | None, error: errors.AlreadyExists
-    ) -> _Attempt:
-        """Return the task that Kling says exists; raises OutcomeUnknown where it does not show it."""
-        journal = self.context.journal
-        if external_id is None:
-            await journal.call(journal.in_doubt, row.row_id, error.message)
-            raise errors.AlreadyExists(
-                purchase_words.CONFLICT, code=error.code, request_id=error.request_id
-            ) from None
-        self.place.leave()
-        try:
-            existing, dialect = await self.lookup.find_existing(external_id)
-        except errors.OutcomeUnknown as unseen:
-            if send.doubts == 0:
-                await journal.call(journal.not_shown, row.row_id)
-                if row.unseen:
-                    unseen.message = purchase_words.FORGOTTEN
-            raise
-        return await self._record(
-            row, existing, by_this_run=send.doubtful_now, adopted=send.doubts == 0, dialect=dialect
-        )
-
-    async def _after_unknown(
-        self, send: _Send, row: Row, external_id: str | None, error: errors.OutcomeUnknown
-    ) -> KlingTask | None:
-        """Return the task, where the create was carried out after all; None: send it once more."""
-        send.doubts += 1
-        send.doubtful_now = True
-        if external_id is None:
-            raise await self._in_doubt(row, error.message, error.code) from None
-        # The others need not wait while we look; coming back, we are first again.
-        self.place.leave()
-        self.status.show("The reply was lost. Looking whether Kling has the task")
-        for pause in self.context.policy.lookup_delays:
-            await self.context.clock.sleep(pause)
-            found = await self.lookup.find(external_id)
-            if found is not None:
-                return found
-        if send.doubts - (row.sends - 1) >= self.context.policy.unknown_sends:
-            raise errors.OutcomeUnknown(
-                f"{error.message} Whether the take was accepted is not known. {NEVER_TWICE}",
-                external_task_id=external_id,
-                code=error.code,
-                request_id=error.request_id,
-            ) from None
-        await self._turn()
-        return None
-
     # -- looking up ------------------------------------------------------------------------------------
 
     async def _settle_doubt(self, row: Row, external_id: str | None) -> KlingTask | None:
@@ -370,16 +237,8 @@ class PaidTask:
             self.status.show("Looking whether an earlier run bought this take")
             return await self.lookup.find(external_id)
         if row.state == "prepared":
-            raise await self._in_doubt(row, "An earlier run of this take was cut off.")
+            raise await in_doubt(self.context, self.status, row, "An earlier run of this take was cut off.")
         return None
-
-    async def _in_doubt(self, row: Row, why: str, code: int | None = None) -> errors.OutcomeUnknown:
-        """Return the error for a doubt that can't be looked up: from here on only the user sends again."""
-        # Shown first: a run that is cut off right after the commit must have told it all the same.
-        self.status.show(f"{why} {purchase_words.PROXY_DOUBT}")
-        journal = self.context.journal
-        await journal.call(journal.in_doubt, row.row_id, why)
-        return errors.OutcomeUnknown(f"{why} {purchase_words.PROXY_DOUBT}", code=code)
 
     # -- small things ----------------------------------------------------------------------------------
 
@@ -407,26 +266,3 @@ class PaidTask:
             node_id=self.node_id,
             payer=self.payer,
         )
-
-    def _price_text(self) -> str:
-        return f" · about {self.plan.price}" if self.plan.price else " · price not known"
-
-
-@dataclass
-class _Send:
-    """How the sending of one create has gone so far."""
-
-    #: creates under this id, of this run or earlier ones, that may have been carried out
-    doubts: int
-    #: when we began to wait for a slot while nothing of ours ran; monotonic seconds
-    waited_since: float
-    #: whether one of them is of this run
-    doubtful_now: bool = False
-    #: whether a create is on its way whose outcome nobody knows yet
-    under_way: bool = False
-    undelivered: int = 0
-    throttled: int = 0
-
-
-def _jitter() -> float:
-    return random.random()

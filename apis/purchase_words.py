@@ -13,7 +13,8 @@ PROXY_DOUBT = (
 )
 CONFLICT = (
     "Comfy.org says that this take was bought before, or is under way. It is not bought again, and it "
-    "can't be collected from here: see the usage in your Comfy account. Another number for take buys another version."
+    "can't be collected from here: see the usage in your Comfy account. Another number for take buys "
+    "another version."
 )
 FORGOTTEN = (
     "Kling says that this take was bought before and has not shown it for the second time: it is older than "

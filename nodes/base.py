@@ -165,7 +165,9 @@ class KlingNodeBase:
 
     def _given(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values and the pictures by the fields they fill; what is left out is at its default."""
-        fields, values, pictures = self.REQUEST.fields_by_widget(), {}, {}
+        fields = self.REQUEST.fields_by_widget()
+        values: dict[str, Any] = {}
+        pictures: dict[str, Any] = {}
         for name, entry in self.declared().items():
             value = inputs.get(name, entry[1].get("default"))
             if value is not None:
