@@ -35,6 +35,17 @@ CODES: dict[int, tuple[int, str]] = {
 }
 
 
+#: HTTP status -> (type, sentence) of Comfy.org's own refusals
+PROXY_ERRORS: dict[int, tuple[str, str]] = {
+    401: ("unauthorized", "Unauthorized"),
+    402: ("payment_required", "Payment Required: the account has no credits left"),
+    403: ("forbidden", "Access denied for this account"),
+    404: ("not_found", "Not Found"),
+    409: ("account_problem", "There is a problem with the account"),
+    429: ("rate_limit_exceeded", "Too many requests of this account"),
+}
+
+
 class Refusal(Exception):
     """Kling's no: `code` is the business code, `http` the status it travels with, `str()` the message."""
 
@@ -52,6 +63,11 @@ class ProxyRefusal(Exception):
         super().__init__(message)
         self.http = http
         self.kind = kind
+
+    @staticmethod
+    def of(http: int) -> ProxyRefusal:
+        """Return the refusal with that HTTP status."""
+        return ProxyRefusal(http, *PROXY_ERRORS[http])
 
 
 def invalid(message: str) -> Refusal:

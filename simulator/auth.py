@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .answers import ProxyRefusal, Refusal
+from .partner import partner_user
 from .state import State
 
 KEY_PREFIX = "api-key-kling-"
@@ -42,6 +43,12 @@ def account_of(state: State, headers: Mapping[str, str], *, standard: bool) -> s
     if standard:
         raise Refusal(1002, NO_KEY_PAIR)
     return _account_of_jwt(state, token)
+
+
+def key_name(state: State, headers: Mapping[str, str]) -> str:
+    """Return what the account calls the key of a request, which is not the key."""
+    keys, token = list(state.api_keys), headers.get("Authorization", "").partition(" ")[2].strip()
+    return f"key {keys.index(token) + 1}" if token in keys else "key pair"
 
 
 def _account_of_jwt(state: State, token: str) -> str:
@@ -92,13 +99,14 @@ def comfy_user(state: State, headers: Mapping[str, str], *, creating: bool) -> s
     """
     scheme, _, token = headers.get("Authorization", "").strip().partition(" ")
     if scheme:
-        user = state.comfy_tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+        token = token.strip() if scheme.lower() == "bearer" else ""
+        user = state.comfy_tokens.get(token) or partner_user(state, token)
     else:
         user = state.comfy_api_keys.get(headers.get("X-API-KEY", ""))
     if user is None:
-        raise ProxyRefusal(401, "unauthorized", "Unauthorized")
+        raise ProxyRefusal.of(401)
     if creating and user in state.comfy_without_credits:
-        raise ProxyRefusal(402, "payment_required", "Payment Required: the account has no credits left")
+        raise ProxyRefusal.of(402)
     if creating and user in state.comfy_blocked:
-        raise ProxyRefusal(409, "account_problem", "There is a problem with the account")
+        raise ProxyRefusal.of(409)
     return user

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from .answers import page
 from .results import CONTENT_TYPES, File, files
-from .state import SimTask, State
+from .state import State
+from .task import SimTask
 
 #: Makes the signed address of a task's file, or of its copy with a watermark.
 Link = Callable[[SimTask, File, bool], str]
@@ -51,7 +52,11 @@ def file_behind(state: State, request: web.Request) -> tuple[SimTask, File] | we
     ):
         return html(403, "Forbidden")
     found = _found(state, name.removeprefix(WATERMARK))
-    if found is None or state.clock() >= (found[0].finished_at or 0.0) + state.result_ttl_seconds:
+    if (
+        found is None
+        or found[0].id in state.vanished
+        or state.clock() >= (found[0].finished_at or 0.0) + state.result_ttl_seconds
+    ):
         return html(404, "Not Found")
     if state.clock() >= int(expires):
         return html(403, "Forbidden")

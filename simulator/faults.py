@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import struct
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ EARLY = frozenset(
         "reset_after_bytes",  # `at` bytes of the request's body are read, then the connection is reset
         "error_500_before",  # HTTP 500, code 5000
         "paced",  # HTTP 429, code 1303 (create) or 1302; with `retry_after` a Retry-After header
+        "proxy_refused",  # HTTP `status` in the form of Comfy.org's errors
         "html_403",  # HTTP 403 with an HTML page
         "expired_link",  # HTTP 403 with the CDN's page for a link whose time is over
         "redirect",  # HTTP 302 to `location`
@@ -32,6 +34,7 @@ EARLY = frozenset(
 LATE = frozenset(
     {
         "make_then_reset",  # no byte of the answer leaves; the connection is reset
+        "large_answer",  # the JSON text is padded to `at` bytes
         "truncated_json",  # HTTP 200, half of the JSON text, a well-formed end
         "html_502_after_make",  # HTTP 502 with an HTML page
         "hang",  # the answer waits `seconds`, or until the server closes
@@ -39,14 +42,15 @@ LATE = frozenset(
         "wrong_length",  # Content-Length says more than comes; the connection ends
     }
 )
-OPERATIONS = frozenset({"create", "query", "lookup", "list", "account", "download", "any"})
+OPERATIONS = frozenset({"create", "query", "lookup", "list", "account", "renew", "download", "any"})
 
 
 @dataclass(frozen=True)
 class Fault:
     """One thing to break: on which operation (`on`), how (`kind`), and how many `times`.
 
-    `at` counts bytes of the request body (`reset_after_bytes`) or of the answer's body (`truncate_download`);
+    `at` counts bytes of the request body (`reset_after_bytes`) or of the answer's body (`truncate_download`,
+    `large_answer`); `status` (401, 402, 403, 409, 429) belongs to `proxy_refused`;
     `seconds` belongs to `hang`, `retry_after` (a header value) to `paced`, `location` to `redirect`.
     """
 
@@ -57,6 +61,7 @@ class Fault:
     seconds: float = 0.0
     retry_after: str | None = None
     location: str = ""
+    status: int = 403
 
     def __post_init__(self) -> None:
         if self.on not in OPERATIONS:
@@ -98,6 +103,13 @@ async def hang(seconds: float, closing: asyncio.Event) -> None:
     """Wait `seconds`, but no longer than the server lives."""
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(closing.wait(), seconds)
+
+
+def padded(body: bytes, size: int) -> bytes:
+    """Return a JSON object with one entry more, of many small values, so that it has about `size` bytes."""
+    entry = '{"a": [1, "b"]}'
+    count = max(0, size - len(body)) // (len(entry) + 2)
+    return json.dumps({**json.loads(body), "padding": [json.loads(entry)] * count}).encode()
 
 
 async def send_part(

@@ -10,7 +10,8 @@ from .answers import invalid, invalid_value
 from .cdn import Link
 from .product import Product
 from .results import File, Output
-from .state import SimTask, State
+from .state import State
+from .task import SimTask
 
 
 def created(state: State, task: SimTask) -> dict[str, Any]:
@@ -53,11 +54,12 @@ def shown(state: State, task: SimTask, link: Link) -> dict[str, Any]:
         "updated_at": _ms(state.updated_at(task)),
         "watermark_info": {"enabled": task.order.watermark},
     }
-    if status == "succeed":
+    if state.shows_results(task):
         data["task_result"] = _result(task, link)
     if task.billed_units is not None:
         data["final_unit_deduction"] = prices.show(task.billed_units)
-        data["final_balance_deduction"] = {"quota": "0", "list_price": "0"}
+        cash = prices.show(task.billed_cash)
+        data["final_balance_deduction"] = {"quota": cash, "list_price": cash}
     return data
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from . import picture, sound, video
 from .order import Order
 from .results import File, Stopped, files
-from .state import SimTask, State
+from .state import State
+from .task import SimTask
 
 logger = logging.getLogger(__name__)
 WORKERS = 2

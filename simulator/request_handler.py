@@ -11,12 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
-from . import account, auth, cdn, faults, legacy, routes, standard
+from . import account, auth, billing, cdn, faults, legacy, partner, routes, standard
 from .answers import ProxyRefusal, Refusal, page, refused, success
+from .echo import echoed
 from .faults import Fault
 from .order import Order
 from .render import RenderQueue
-from .state import COMFY_ACCOUNT, RequestRecord, State, without_media
+from .state import COMFY_ACCOUNT, State
+from .task import RequestRecord, without_media
 
 #: Bytes from which a request counts as large.
 LARGE = 200_000
@@ -56,11 +58,13 @@ class RequestHandler:
         if found is None:
             return cdn.html(404, "Not Found")
         path, proxied = found
+        if path == routes.RENEW:
+            return await self._renew(request)
         try:
             route = routes.find(request.method, path, request.query, self.state.products, self._is_task_id)
         except Refusal as refusal:
             self._record(request, None)
-            return self._refuse(refusal)
+            return self._echoed(request, self._refuse(refusal))
         self._count(route)
         fault = self.state.take_fault(route.operation)
         if fault is not None and fault.kind in faults.EARLY:
@@ -71,9 +75,8 @@ class RequestHandler:
         except Refusal as refusal:
             response = self._refuse(refusal)
         except ProxyRefusal as refusal:
-            self.state.refusals[refusal.http, 0] += 1
-            error = {"error": {"message": str(refusal), "type": refusal.kind}}
-            response = web.json_response(error, status=refusal.http)
+            response = self._refuse_as_proxy(refusal)
+        response = self._echoed(request, response)
         if fault is not None:
             return await self._strike_late(request, response, fault)
         return response
@@ -119,28 +122,56 @@ class RequestHandler:
         self.state.refusals[status, refusal.code] += 1
         return web.json_response(refused(refusal), status=status)
 
+    def _refuse_as_proxy(self, refusal: ProxyRefusal) -> web.Response:
+        self.state.refusals[refusal.http, 0] += 1
+        error = {"error": {"message": str(refusal), "type": refusal.kind}}
+        return web.json_response(error, status=refusal.http)
+
+    def _echoed(self, request: web.Request, response: web.Response) -> web.Response:
+        return echoed(request, response, self.state.echo) if self.state.echo else response
+
+    async def _renew(self, request: web.Request) -> web.StreamResponse:
+        """Answer Comfy.org's own address for a fresh token, which takes no body."""
+        self._record(request, None)
+        fault = self.state.take_fault("renew")
+        if fault is not None and fault.kind in faults.EARLY:
+            return await self._strike_early(request, "renew", fault)
+        try:
+            if request.method != "POST":
+                raise ProxyRefusal.of(404)
+            token = partner.renewed(self.state, request.headers.get("Authorization", ""))
+            response = web.json_response({"token": token})
+        except ProxyRefusal as refusal:
+            response = self._refuse_as_proxy(refusal)
+        response = self._echoed(request, response)
+        return response if fault is None else await self._strike_late(request, response, fault)
+
     async def _answer(
         self, request: web.Request, route: routes.Route, body: Any, proxied: bool
     ) -> web.Response:
         creating = route.operation == "create"
-        owner = ""
+        owner = name = ""
         if proxied:
             owner = auth.comfy_user(self.state, request.headers, creating=creating)
             holder = COMFY_ACCOUNT
         else:
             holder = auth.account_of(self.state, request.headers, standard=route.dialect == "standard")
+            name = auth.key_name(self.state, request.headers)
         if creating:
             key = request.headers.get("Idempotency-Key", "") if proxied else ""
             large = (request.content_length or 0) > LARGE
-            data = await self._create(route, body, holder, owner, key, large)
+            data = await self._create(route, body, (holder, owner, name), key, large)
+        elif route.name == routes.BILLING:
+            data = self._bill(route, body, holder, proxied)
         else:
             link = functools.partial(cdn.link, self.state, str(request.url.origin()))
             data = self._look(route, request.query, body, holder, link)
         return web.json_response(success(data))
 
     async def _create(
-        self, route: routes.Route, body: Any, holder: str, owner: str, key: str, large: bool
+        self, route: routes.Route, body: Any, who: tuple[str, str, str], key: str, large: bool
     ) -> dict[str, Any]:
+        holder, owner, name = who
         # A large picture takes a moment to decode, and polls must not wait for it.
         order = await asyncio.to_thread(self._order, route, body) if large else self._order(route, body)
         shown = legacy.created if route.dialect == "legacy" else standard.created
@@ -149,7 +180,9 @@ class RequestHandler:
             return shown(self.state, before)
         if before is not None and self.state.proxy_idempotency == "conflict":
             raise ProxyRefusal(409, "idempotency_conflict", "This Idempotency-Key has been used before")
-        task = self.state.accept(order, account=holder, dialect=route.dialect, body=body, owner=owner)
+        task = self.state.accept(
+            order, account=holder, dialect=route.dialect, body=body, owner=owner, key_name=name
+        )
         if key:
             self.state.remember_key(owner, key, task)
         self.queue.begin(task)
@@ -163,6 +196,13 @@ class RequestHandler:
         else:
             order = product.read_legacy(body, self.state.offer)
         return order
+
+    def _bill(self, route: routes.Route, body: Any, holder: str, proxied: bool) -> dict[str, Any]:
+        if proxied:
+            raise ProxyRefusal.of(404)
+        if not self.state.serves_billing:
+            raise Refusal(1203)
+        return billing.listing(self.state, holder, route.argument, body)
 
     def _look(
         self, route: routes.Route, query: Mapping[str, str], body: Any, holder: str, link: cdn.Link
@@ -208,17 +248,24 @@ class RequestHandler:
             if operation != "download":
                 self._record(request, None)
             return faults.reset(request)
-        if request.method == "POST" or operation != "download":
+        if operation not in ("download", "renew"):
             await self._forget(request)
+        if fault.kind == "redirect":
+            return web.Response(status=302, headers={"Location": fault.location})
+        return self._echoed(request, self._struck(operation, fault))
+
+    def _struck(self, operation: str, fault: Fault) -> web.Response:
+        """Return what an early fault answers instead of the work."""
         if fault.kind == "error_500_before":
             return self._refuse(Refusal(5000))
-        if fault.kind == "paced":
-            response = self._refuse(Refusal(1303 if operation == "create" else 1302))
+        if fault.kind in ("paced", "proxy_refused"):
+            if fault.kind == "paced":
+                response = self._refuse(Refusal(1303 if operation == "create" else 1302))
+            else:
+                response = self._refuse_as_proxy(ProxyRefusal.of(fault.status))
             if fault.retry_after is not None:
                 response.headers["Retry-After"] = fault.retry_after
             return response
-        if fault.kind == "redirect":
-            return web.Response(status=302, headers={"Location": fault.location})
         return cdn.html(403, "Forbidden" if fault.kind == "html_403" else "Request has expired")
 
     async def _forget(self, request: web.Request) -> None:
@@ -235,7 +282,12 @@ class RequestHandler:
         if fault.kind == "make_then_reset":
             return faults.reset(request)
         if fault.kind == "html_502_after_make":
-            return web.Response(status=502, text=page(502, "Bad Gateway"), content_type="text/html")
+            bad = web.Response(status=502, text=page(502, "Bad Gateway"), content_type="text/html")
+            return self._echoed(request, bad)
+        if fault.kind == "large_answer":
+            return web.Response(
+                body=faults.padded(body, fault.at), status=response.status, headers=_plain(response)
+            )
         if fault.kind == "truncated_json":
             return web.Response(body=body[: len(body) // 2], status=response.status, headers=_plain(response))
         if fault.kind == "wrong_length":

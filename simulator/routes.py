@@ -12,6 +12,9 @@ from .product import Product
 
 PROXY = "/proxy/kling"
 ASK_FOR_TASKS = "tasks"
+BILLING = "billing"
+#: Comfy.org's own, beside the proxy.
+RENEW = "/auth/partner-node/renew"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ def find(
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts == ["account", "costs"]:
         return _only(method, "GET", Route("account", "account", "costs"))
+    if parts[:-1] == ["account", "billing"] and parts[-1] in ("package", "balance"):
+        return _only(method, "POST", Route("account", "standard", BILLING, parts[-1]))
     if parts == [ASK_FOR_TASKS]:
         if method == "POST":
             return Route("list", "standard", ASK_FOR_TASKS)

@@ -11,7 +11,8 @@ from . import prices
 from .answers import invalid, invalid_value
 from .cdn import Link
 from .results import File
-from .state import SimTask, State
+from .state import State
+from .task import SimTask
 
 IDS_PER_CALL = 20
 LIST_DEFAULT, LIST_MOST = 100, 500
@@ -50,6 +51,7 @@ def query(state: State, account: str, query: Mapping[str, str], link: Link) -> l
         task.id: task
         for task in found
         if task is not None and task.account == account and task.dialect == "standard"
+        if not state.is_hidden(task)
     }
     return [shown(state, task, link) for task in mine.values()]
 
@@ -93,12 +95,30 @@ def shown(state: State, task: SimTask, link: Link) -> dict[str, Any]:
     }
     if task.external_task_id:
         data["external_id"] = task.external_task_id
-    if status == "succeeded":
+    if state.shows_results(task):
         data["outputs"] = [_output(task, place, link) for place in range(len(task.outputs))]
     if task.billed_units is not None:
-        amount = prices.show(task.billed_units)
-        data["billing"] = [{"charge_type": "unit", "amount": amount, "package_type": task.package}]
+        data["billing"] = _billing(task, task.billed_units)
     return data
+
+
+def _billing(task: SimTask, units: float) -> list[dict[str, str]]:
+    """Return what was taken: units, or money, or both; for nothing an entry of zero units."""
+    billing = []
+    if units or not task.billed_cash:
+        billing.append({"charge_type": "unit", "amount": prices.show(units), "package_type": task.package})
+    if task.billed_cash:
+        cash = prices.show(task.billed_cash)
+        billing.append(
+            {
+                "charge_type": "cash",
+                "amount": cash,
+                "cash_type": "balance",
+                "currency": task.currency,
+                "list_price": cash,
+            }
+        )
+    return billing
 
 
 def _output(task: SimTask, place: int, link: Link) -> dict[str, Any]:

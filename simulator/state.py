@@ -18,11 +18,13 @@ from typing import Any
 
 from .answers import Refusal, invalid
 from .faults import Fault
+from .money import Deduction, Payment
 from .offer import Offer
 from .order import Order
 from .product import Product
 from .products import PRODUCTS
-from .results import Kind, Output
+from .results import Kind
+from .task import MEDIA_FAILED, MODERATION_FAILED, Ending, RequestRecord, SimTask, without_media
 
 #: Accepted by every simulator: they open nothing but its own account.
 SIMULATOR_KEY = "api-key-kling-simulator"
@@ -34,53 +36,7 @@ SIMULATOR_ACCOUNT = "practice"
 #: All users of Comfy.org's proxy share this one Kling account.
 COMFY_ACCOUNT = "comfy.org"
 
-MODERATION_FAILED = "Failure to pass the risk control system"
-MEDIA_FAILED = "Something went wrong when we tried to get the contents of the file."
-#: Longest text that is kept of a request; media is far longer.
-KEPT_CHARACTERS = 4000
 KEPT_REQUESTS = 2000
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """One request as it came in, without credentials and media."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: tuple[str, ...]
-    body_json_without_media: Any = None
-
-
-@dataclass
-class SimTask:
-    """One accepted task. Times are seconds of `State.clock`; `outcome` is None until it is settled."""
-
-    id: str
-    account: str
-    external_task_id: str | None
-    product: str
-    dialect: str
-    body: Any
-    order: Order
-    outputs: tuple[Output, ...]
-    package: Kind
-    slots: int
-    created_at: float
-    started_at: float
-    due_at: float
-    fails_with: str = ""
-    price_units: float = 0.0
-    outcome: str | None = None
-    message: str = ""
-    finished_at: float | None = None
-    billed_units: float | None = None
-    rendering: bool = False
-    owner: str = ""
-
-    def output_id(self, place: int) -> str:
-        """Return Kling's own id of one output, by its place among the task's outputs."""
-        return self.id[::-1] + (f"{place + 1}" if place else "")
 
 
 @dataclass
@@ -103,12 +59,16 @@ class State:
     comfy_api_keys: dict[str, str] = field(
         default_factory=lambda: {SIMULATOR_COMFY_KEY: "practice-user"}, repr=False
     )
+    partner_sessions: dict[str, str] = field(default_factory=dict)  # session id -> user, for partner_token()
+    partner_token_seconds: float = 900.0
     comfy_without_credits: set[str] = field(default_factory=set)
     comfy_blocked: set[str] = field(default_factory=set)
     proxy_idempotency: str = (
         "conflict"  # what a create under a used Idempotency-Key gets: or "replay", "ignored"
     )
     path_prefix: str = ""  # a gateway serves Kling under a prefix, for example "/kling"
+    serves_billing: bool = True  # a gateway may not hand on `/account/billing/...`
+    echo: Callable[[str], str] | None = None  # what every text of an answer repeats of the credential sent
 
     # How long things take. A task is submitted, then processing; a second of video takes some more.
     submitted_seconds: float = 1.0
@@ -116,14 +76,22 @@ class State:
     processing_per_second: float = 0.6
     clock: Callable[[], float] = time.time
     lookup_blind_seconds: float = 0.0
+    links_late_seconds: float = 0.0  # a success has no outputs yet for so long
+    billing_late_seconds: float = 0.0  # a deduction stands in the bill so much later
     result_ttl_seconds: float = 30 * 86400.0
     link_ttl_seconds: float | None = (
         None  # links that live shorter than the result and are renewed by a query
     )
 
+    # How tasks end, and what goes missing.
+    endings: list[Ending] = field(default_factory=list)  # of the next accepted creates, one each
+    vanished: set[str] = field(default_factory=set)  # ids of tasks whose results are gone
+    forgotten: set[str] = field(default_factory=set)  # external ids that exist and whose task is never shown
+
     # What the account allows.
     concurrency_limit: int = 5
     balance_units: float = 1000.0
+    payment: Payment = field(default_factory=Payment)
     refuse_code: int | None = None  # every create is refused with this code of Kling's table
     refusals_as_200: bool = False  # Kling sends some refusals with HTTP 200 and the code in the body
     retired_models: bool = False  # serve the models that Kling switched off on 2026-09-15
@@ -145,6 +113,7 @@ class State:
     refusals: Counter[tuple[int, int]] = field(default_factory=Counter)
     lookups: int = 0
     polls: int = 0
+    partner_renewals: Counter[str] = field(default_factory=Counter)  # by session id
     downloads: int = 0
     bytes_sent: int = 0
     ignored_fields: Counter[str] = field(default_factory=Counter)
@@ -153,9 +122,10 @@ class State:
 
     # Books.
     tasks: dict[str, SimTask] = field(default_factory=dict)
+    deductions: list[Deduction] = field(default_factory=list)  # the bill, in the order of time
     signing_secret: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
     started_at: float = field(default=0.0, repr=False)
-    last_costs_at: dict[str, float] = field(default_factory=dict, repr=False)
+    last_account_at: dict[str, float] = field(default_factory=dict, repr=False)
     _external: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _running: dict[str, SimTask] = field(default_factory=dict, repr=False)
     _spent: dict[tuple[str, str], float] = field(default_factory=dict, repr=False)
@@ -186,7 +156,14 @@ class State:
         return None
 
     def accept(
-        self, order: Order, *, account: str, dialect: str, body: Any = None, owner: str = ""
+        self,
+        order: Order,
+        *,
+        account: str,
+        dialect: str,
+        body: Any = None,
+        owner: str = "",
+        key_name: str = "",
     ) -> SimTask:
         """Make the task of an order, or raise the Refusal Kling answers; a refused order costs nothing.
 
@@ -198,7 +175,7 @@ class State:
                 raise Refusal(self.refuse_code)
             if "[refuse]" in order.words():
                 raise Refusal(1301)
-            if order.external_task_id and (account, order.external_task_id) in self._external:
+            if self._is_taken(account, order.external_task_id):
                 raise invalid(f"External_task_id {order.external_task_id} already exists")
             self.settle_all()
             product = self.products[order.product]
@@ -208,15 +185,22 @@ class State:
                 for task in self._running.values()
                 if task.account == account and task.package == product.package
             ]
-            reserved = sum(task.price_units for task in running if not task.fails_with)
-            if price > self.balance(account, product.package) - reserved + 1e-9:
+            reserved = sum(self.payment.units(task.price_units) for task in running if task.costs)
+            if self.payment.units(price) > self.balance(account, product.package) - reserved + 1e-9:
                 raise Refusal(1102)
             taken = sum(task.slots for task in running if task.order.model == order.model)
             if taken + slots > self.concurrency_limit:
                 raise Refusal(1303)
             self.creates_accepted += 1
             self.ignored_fields.update(order.ignored)
-            return self._enter(order, account, dialect, without_media(body), owner)
+            task = self._enter(order, account, dialect, without_media(body), owner)
+            task.key_name = key_name
+            if self.endings:
+                task.end(self.endings.pop(0))
+            return task
+
+    def _is_taken(self, account: str, external: str | None) -> bool:
+        return external is not None and (external in self.forgotten or (account, external) in self._external)
 
     def _enter(self, order: Order, account: str, dialect: str, body: Any, owner: str) -> SimTask:
         product = self.products[order.product]
@@ -277,14 +261,28 @@ class State:
         """Bring a task's outcome up to date: what is finished stays finished, and was billed once."""
         with self._lock:
             if task.outcome is None and not task.rendering and self.clock() >= task.due_at:
-                task.outcome = "failed" if task.fails_with else "succeed"
+                task.outcome = task.ends_as or ("failed" if task.fails_with else "succeed")
                 task.message = task.fails_with
                 task.finished_at = task.due_at
-                task.billed_units = 0.0 if task.fails_with else task.price_units
-                purse = task.account, task.package
-                self._spent[purse] = self._spent.get(purse, 0.0) + task.billed_units
+                task.billed_units = 0.0
+                if task.costs:
+                    self.bill(task)
                 self._running.pop(task.id, None)
         return task
+
+    def bill(self, task: SimTask) -> None:
+        """Take what a task costs; whoever calls it again bills twice."""
+        units = self.payment.units(task.price_units)
+        cash = self.payment.money(task.price_units, task.package)
+        at, purse = task.finished_at or self.clock(), (task.account, task.package)
+        if units:
+            task.billed_units = units
+            before = self.balance(*purse)
+            self.deductions.append(Deduction(task, at, units, before=before))
+            self._spent[purse] = self._spent.get(purse, 0.0) + units
+        if cash:
+            task.billed_cash, task.currency = cash, self.payment.currency
+            self.deductions.append(Deduction(task, at, cash, task.currency))
 
     def settle_all(self) -> None:
         """Bring every running task up to date."""
@@ -293,7 +291,7 @@ class State:
                 self.settle(task)
 
     def status(self, task: SimTask) -> str:
-        """Return "submitted", "processing", "succeed" or "failed"."""
+        """Return "submitted", "processing", "succeed", "failed" or another word for the end."""
         self.settle(task)
         if task.outcome is not None:
             return task.outcome
@@ -310,16 +308,27 @@ class State:
     ) -> SimTask | None:
         """Return the account's task of that task id or external id, None when Kling would not find it."""
         task = self.tasks.get(identifier) or self.find_external(account, identifier)
-        if task is None or task.account != account or task.dialect != dialect:
+        if task is None or task.account != account or task.dialect != dialect or self.is_hidden(task):
             return None
         return task if product in (None, task.product) else None
 
     def find_external(self, account: str, external: str) -> SimTask | None:
-        """Return the task with that external id, None also while `lookup_blind_seconds` hide it."""
+        """Return the task with that external id, None also while it is hidden."""
         task = self.tasks.get(self._external.get((account, external), ""))
-        if task is not None and self.clock() < task.created_at + self.lookup_blind_seconds:
+        if task is None or self.is_hidden(task) or self.clock() < task.created_at + self.lookup_blind_seconds:
             return None
         return task
+
+    def is_hidden(self, task: SimTask) -> bool:
+        """Tell whether the account has forgotten the task, and not its external id."""
+        return task.external_task_id in self.forgotten
+
+    def shows_results(self, task: SimTask) -> bool:
+        """Tell whether a task has its results, which may come later than its success and may be lost."""
+        if self.status(task) != "succeed" or task.id in self.vanished:
+            return False
+        late = self.links_late_seconds
+        return not late or self.clock() >= (task.finished_at or 0.0) + late
 
     def of(self, account: str, dialect: str, product: str | None = None) -> list[SimTask]:
         """Return the account's tasks of a dialect, newest first."""
@@ -327,6 +336,7 @@ class State:
             task
             for task in list(self.tasks.values())
             if task.account == account and task.dialect == dialect and product in (None, task.product)
+            if not self.is_hidden(task)
         ]
         return sorted(chosen, key=lambda task: (task.created_at, int(task.id)), reverse=True)
 
@@ -335,21 +345,22 @@ class State:
         return self.balance_units - self._spent.get((account, package), 0.0)
 
     def billed(self, account: str | None = None) -> list[SimTask]:
-        """Return the tasks that were paid for: those that succeeded."""
+        """Return the tasks that were paid for, which are usually those that succeeded."""
         self.settle_all()
         return [
             task
             for task in list(self.tasks.values())
-            if task.outcome == "succeed" and account in (None, task.account)
+            if task.outcome is not None and task.costs and account in (None, task.account)
         ]
 
     def committed(self, account: str | None = None) -> list[SimTask]:
-        """Return the tasks that are or will be paid for: every accepted one that does not fail."""
-        return [
-            task
-            for task in list(self.tasks.values())
-            if not task.fails_with and account in (None, task.account)
-        ]
+        """Return the tasks that are or will be paid for: every accepted one that does not fail unbilled."""
+        return [task for task in list(self.tasks.values()) if task.costs and account in (None, task.account)]
+
+    def spent_usd(self, account: str | None = None) -> float:
+        """Return everything that was taken, in US dollars."""
+        self.settle_all()
+        return sum(entry.usd for entry in list(self.deductions) if account in (None, entry.task.account))
 
     def idempotent(self, user: str, key: str) -> SimTask | None:
         """Return the task that this proxy user made under this Idempotency-Key."""
@@ -358,14 +369,3 @@ class State:
     def remember_key(self, user: str, key: str, task: SimTask) -> None:
         """Note that this proxy user made `task` under this Idempotency-Key."""
         self._idempotent[user, key] = task.id
-
-
-def without_media(value: Any) -> Any:
-    """Return a JSON value with every very long text replaced by its length."""
-    if isinstance(value, str):
-        return value if len(value) <= KEPT_CHARACTERS else f"<{len(value)} characters>"
-    if isinstance(value, Mapping):
-        return {key: without_media(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [without_media(entry) for entry in value]
-    return value

@@ -56,6 +56,15 @@ async def test_half_an_answer_is_whole_http_and_no_json(bench):
     assert bench.state.creates_accepted == 1
 
 
+async def test_an_answer_can_be_large_and_still_be_the_answer(bench):
+    identifier = await bench.made()
+    bench.state.faults.append(Fault("query", "large_answer", at=2_000_000))
+    status, _, content = await raw(bench, "GET", f"{bench.url}{T2V}/{identifier}")
+    assert status == 200
+    assert 1_900_000 < len(content) < 2_100_000
+    assert json.loads(content)["data"]["task_id"] == identifier
+
+
 async def test_an_html_502_hides_a_task_that_was_made(bench):
     bench.state.faults.append(Fault("create", "html_502_after_make"))
     status, headers, content = await raw(bench, "POST", bench.url + T2V, json=body())
