@@ -180,9 +180,8 @@ class RequestHandler:
             return shown(self.state, before)
         if before is not None and self.state.proxy_idempotency == "conflict":
             raise ProxyRefusal(409, "idempotency_conflict", "This Idempotency-Key has been used before")
-        task = self.state.accept(
-            order, account=holder, dialect=route.dialect, body=body, owner=owner, key_name=name
-        )
+        task = self.state.accept(order, account=holder, dialect=route.dialect, body=body, owner=owner)
+        task.key_name = name
         if key:
             self.state.remember_key(owner, key, task)
         self.queue.begin(task)

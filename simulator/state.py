@@ -156,14 +156,7 @@ class State:
         return None
 
     def accept(
-        self,
-        order: Order,
-        *,
-        account: str,
-        dialect: str,
-        body: Any = None,
-        owner: str = "",
-        key_name: str = "",
+        self, order: Order, *, account: str, dialect: str, body: Any = None, owner: str = ""
     ) -> SimTask:
         """Make the task of an order, or raise the Refusal Kling answers; a refused order costs nothing.
 
@@ -194,7 +187,6 @@ class State:
             self.creates_accepted += 1
             self.ignored_fields.update(order.ignored)
             task = self._enter(order, account, dialect, without_media(body), owner)
-            task.key_name = key_name
             if self.endings:
                 task.end(self.endings.pop(0))
             return task
