@@ -144,7 +144,6 @@ def test_of_any_text_only_a_plain_https_link_is_followed(text: str) -> None:
             assert link.host
 
 
-
 def test_an_mp4_is_not_taken_for_a_page() -> None:
     assert not wrong_beginning(b"\x00\x00\x00\x20ftypisom", KINDS["video"])
     assert not wrong_beginning(b"", KINDS["video"])
