@@ -13,12 +13,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kling_takes import headless
 from kling_takes.apis import journal
 from kling_takes.apis.context import Policy
 from kling_takes.apis.download import part_file
 from kling_takes.apis.studio import Studio
 from kling_takes.nodes import host
 from kling_takes.tests.cdn import Downloader, open_files
+from kling_takes.tests.fake_comfyui import FakeComfyUI, serving
 from kling_takes.tests.paper_comfyui import Artist, put_up
 
 #: Kling is asked at once and often, or each test of a node would wait as long as a video takes
@@ -70,3 +72,17 @@ def kling(artist: Artist, simulator: Any, canary: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("KLING_API_BASE", simulator.url)
     monkeypatch.setenv("KLING_API_KEY", canary)
     return simulator
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let headless.py look at the queue all the time, without a Comfy.org key from the environment."""
+    monkeypatch.setattr(headless, "GLANCE", 0.001)
+    monkeypatch.delenv("COMFY_API_KEY", raising=False)
+
+
+@pytest.fixture
+def comfy() -> Iterator[FakeComfyUI]:
+    """A ComfyUI that is there for headless.py alone."""
+    with serving(FakeComfyUI()) as fake:
+        yield fake

@@ -284,9 +284,11 @@ def test_the_live_demo_buys_nothing_without_a_yes(
     assert re.search(r"kling-\S+, std, 5 s: .*\$\d", told), told
 
 
-def test_the_live_demo_goes_on_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: "yes")
+def test_the_live_demo_asks_once_and_goes_on_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "yes")
     demo.ask(Path(sys.executable))
+    assert len(asked) == 1
 
 
 def test_an_own_comfyui_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -17,8 +17,12 @@ from kling_takes.tests.cdn import ETAG, POLICY, VIDEO, Cdn, Downloader, cut, res
 
 async def test_five_tries_without_progress_are_the_end(downloader: Downloader) -> None:
     async with serving(Cdn([reset])) as cdn:
+        async with aiohttp.ClientSession() as plain:
+            with pytest.raises(aiohttp.ClientError):
+                await plain.get(cdn.url)
+        by_itself = len(cdn.requests)  # some versions of aiohttp repeat a GET once by themselves
         await downloader.fails(cdn.url, "the connection broke off")
-    assert len(cdn.requests) in (5, 10)  # aiohttp repeats a GET once by itself on a reused connection
+    assert len(cdn.requests) == by_itself + 5 * by_itself
     assert downloader.slept == [0.5, 1, 2, 4]
     assert list(downloader.target.parent.iterdir()) == []
 

@@ -138,6 +138,7 @@ async def test_the_id_depends_on_the_take_the_attempt_and_the_scope_only() -> No
 async def test_the_journal_and_the_files_hold_no_key(tmp_path: Path, canary: str) -> None:
     async with stage(tmp_path, api_keys={canary: "mine"}) as s:
         await s.take(s.studio(settings=s.settings(key=canary)))
-    for file in tmp_path.rglob("*"):
-        if file.is_file():
-            assert canary.encode() not in file.read_bytes()
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert {".sqlite3", ".mp4"} <= {file.suffix for file in files}
+    assert any(b"text2video" in file.read_bytes() for file in files), "the search can find something"
+    assert not [file.name for file in files if canary.encode() in file.read_bytes()]
