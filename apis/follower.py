@@ -196,10 +196,12 @@ class Follower:
     async def fetch(self, ref: TaskRef, task: KlingTask, place: int, target: Path) -> None:
         """Download one result of a task to ``target``, asking Kling for a fresh link where one has expired.
 
-        A file of that name that opens is this task's, because it got the name last. It is left alone: another
-        node may be reading it, and Windows does not let go of a file that is read.
+        A file of that name that opens, and is as long as the journal says where it knows, is this task's: it
+        got the name last. It is left alone: another node may be reading it, and Windows does not let go of a
+        file that is read.
         """
-        if await in_own_thread(lambda: is_whole(target, task.outputs[place].kind)):
+        size = next((kept.bytes for kept in ref.kept if kept.name == target.name), None)
+        if await in_own_thread(lambda: is_whole(target, task.outputs[place].kind, size)):
             return
         output = task.outputs[place]
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from .kling.responses import OutputKind
 
@@ -34,20 +35,52 @@ def is_whole(path: Path, kind: OutputKind, size: int | None = None) -> bool:
 
 
 def opens(path: Path, kind: OutputKind) -> bool:
-    """Return whether the container of a file can be read; its pictures and sounds are not decoded."""
+    """Return whether a file can be read as what it is; a video or sound is not decoded for it."""
     try:
+        with path.open("rb") as file:
+            if _is_mp4(file) and not _has_all_boxes(file):
+                return False  # a reader would not notice before it comes to the part that is missing
         if kind == "image":
             from PIL import Image
 
             with Image.open(path) as picture:
-                picture.verify()
+                picture.load()  # a picture cut in the middle has a head that opens well
             return True
         import av
 
         with av.open(str(path)) as container:
-            return len(container.streams) > 0
+            pictures = container.format.name.endswith(
+                "_pipe"
+            )  # how FFmpeg reads a PNG as a film of one picture
+            return not pictures and any(stream.type == kind for stream in container.streams)
     except Exception:  # noqa: BLE001 - whatever a library makes of a damaged file, it does not open
         return False
+
+
+def _is_mp4(file: BinaryIO) -> bool:
+    file.seek(0)
+    return file.read(8)[4:] == b"ftyp"
+
+
+def _has_all_boxes(file: BinaryIO) -> bool:
+    """Return whether the boxes of an MP4 (ISO 14496-12) fill it to its last byte, its index among them."""
+    length = file.seek(0, os.SEEK_END)
+    place, names = 0, set()
+    while place < length:
+        file.seek(place)
+        head = file.read(16)
+        if len(head) < 8:
+            return False
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:  # a box over 4 GB has its size behind its name
+            size = int.from_bytes(head[8:16], "big")
+        elif size == 0:  # the last one may leave it out
+            size = length - place
+        if size < 8:
+            return False
+        names.add(head[4:8])
+        place += size
+    return place == length and b"moov" in names
 
 
 def mark_used(path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from kling_takes.apis.download import DownloadPolicy, download
+from kling_takes.apis.download.part_file import note_of, part_of
 from kling_takes.apis.errors import DownloadFailed
 
 VIDEO = b"\x00\x00\x00\x18ftypmp42" + random.Random(7).randbytes(300_000)
@@ -180,6 +181,7 @@ class Downloader:
             url,
             self.target,
             refresh=self.refresh,
+            opens=more.pop("opens", lambda path: True),
             api_is_loopback=more.pop("api_is_loopback", True),
             progress=lambda come, total: self.told.append((come, total)),
             policy=policy,
@@ -220,11 +222,11 @@ class Downloader:
 
     @property
     def part(self) -> Path:
-        return self.target.with_name(self.target.name + ".part")
+        return part_of(self.target)
 
     @property
     def note(self) -> Path:
-        return self.target.with_name(self.target.name + ".part.json")
+        return note_of(self.target)
 
     def leave(self, size: int, validator: str | None = ETAG, total: int | None = len(VIDEO)) -> None:
         """Leave a part behind as a killed run would."""

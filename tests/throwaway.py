@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import av
 from aiohttp import web
 from PIL import Image
 from pydantic import BaseModel
@@ -137,8 +138,21 @@ def png(colour: str) -> bytes:
     return stream.getvalue()
 
 
-MP3 = b"ID3\x04" + bytes(600)
-WAV = b"RIFF\x24\x00\x00\x00WAVE" + bytes(900)
+def sound(ending: str) -> bytes:
+    """A tenth of a second of silence."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format=ending) as container:
+        track = container.add_stream({"mp3": "mp3", "wav": "pcm_s16le"}[ending], rate=8000)
+        silence = av.AudioFrame(format="s16p" if ending == "mp3" else "s16", layout="mono", samples=800)
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        silence.sample_rate = 8000
+        container.mux([*track.encode(silence), *track.encode(None)])
+    return stream.getvalue()
+
+
+MP3 = sound("mp3")
+WAV = sound("wav")
 
 
 @dataclasses.dataclass

@@ -70,20 +70,21 @@ async def download(
     *,
     kind: OutputKind = "video",
     refresh: Callable[[], Awaitable[str]],
+    opens: Callable[[Path], bool],
     api_is_loopback: bool,
     progress: Callable[[int, int | None], None] | None = None,
     policy: DownloadPolicy | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     task_id: str | None = None,
-    opens: Callable[[Path], bool] = lambda _path: True,
 ) -> Path:
     """Stream ``url`` to ``target`` and return ``target``, which then holds the whole file or did not change.
 
     ``refresh`` is asked for a new link when the old one answers 401, 403, 404 or 410: once, and once more
-    whenever bytes have come since. ``progress`` gets bytes so far and bytes in all (None while unknown).
-    Only the connections of ``session`` are used. If another download of this process holds ``target``, this
-    one waits for it and shares its file. Cancelled or failed, it leaves ``<name>.part`` and
-    ``<name>.part.json`` behind where they can be resumed, and the next call goes on from them.
+    whenever bytes have come since. ``opens`` says of a file that has come whether it opens as what it should
+    be; one that does not is fetched once more. ``progress`` gets bytes so far and bytes in all (None while
+    unknown). Only the connections of ``session`` are used. If another download of this process holds
+    ``target``, this one waits for it and shares its file. Cancelled or failed, it leaves its part and the
+    note about it behind where they can be resumed, and the next call of this process goes on from them.
     Raises DownloadFailed with ``task_id`` (and ``http_status`` where the link answered one that ended it),
     and whatever ``refresh`` raises.
     """

@@ -43,6 +43,16 @@ class DiskError(Exception):
         self.denied = denied
 
 
+def part_of(target: Path) -> Path:
+    """Return where this process writes what is to become ``target``."""
+    return target.with_name(f"{target.name}.{_PROCESS}.part")
+
+
+def note_of(target: Path) -> Path:
+    """Return where this process keeps the note about its part of ``target``."""
+    return target.with_name(f"{target.name}.{_PROCESS}.part.json")
+
+
 class PartFile:
     """The part of one target, held from ``claim`` until ``let_go``."""
 
@@ -52,8 +62,8 @@ class PartFile:
         self.size = 0  #: bytes on the disk
         self.validator: str | None = None  #: ETag or Last-Modified of what the bytes are a part of
         self.total: int | None = None  #: bytes of the whole, where the server said
-        self._part = target.with_name(f"{target.name}.{_PROCESS}.part")
-        self._note = target.with_name(f"{target.name}.{_PROCESS}.part.json")
+        self._part = part_of(target)
+        self._note = note_of(target)
         self._key = _key(target)
         self._file: io.FileIO | None = None
         self._lock = threading.Lock()

@@ -210,6 +210,22 @@ def test_two_servers_with_the_same_take_are_billed_once_and_both_deliver(
     assert graphs.billed(kling, words) == 1
 
 
+def test_the_start_of_another_server_of_the_installation_wipes_no_take(
+    comfyui: Any, kling: Any, comfyui_factory: Any, canary: str, tmp_path: Path
+) -> None:
+    first, second = (comfyui_factory(base_dir=tmp_path / "both") for _ in range(2))
+    up(first, comfyui, canary)
+    graph = graphs.several("a lighthouse at noon")
+    assert harness.status_of(first.run(graph)) == "success"
+    takes = list((first.system_user_dir / "takes").iterdir())
+    downloads = kling.downloads
+    up(second, comfyui, canary)
+    assert list((first.system_user_dir / "takes").iterdir()) == takes
+    collected(second, graph, kling)
+    assert kling.downloads == downloads
+    assert all(path.stat().st_size > 1000 for path in takes)
+
+
 def test_a_server_killed_while_polling_collects_after_its_restart(
     comfyui: Any, kling: Any, mortal: Any, canary: str
 ) -> None:
@@ -227,10 +243,10 @@ def test_a_server_killed_while_polling_collects_after_its_restart(
 
     mortal.restart()
     collected(mortal, graphs.several(words), kling)
-    # The folder for temporary files was wiped: the finished one is fetched again, and not bought again.
+    # Every start wipes the folder for temporary files. Takes are kept elsewhere: nothing is fetched again.
     downloads = kling.downloads
     collected(mortal, finished, kling)
-    assert kling.downloads == downloads + 1
+    assert kling.downloads == downloads
     assert graphs.billed(kling, words) == 1
     assert graphs.billed(kling, "a candle that burned down") == 1
 

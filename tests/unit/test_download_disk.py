@@ -118,6 +118,7 @@ async def test_a_callers_own_error_ends_the_download_cleanly(downloader: Downloa
                 cdn.url,
                 downloader.target,
                 refresh=downloader.refresh,
+                opens=lambda path: True,
                 api_is_loopback=True,
                 progress=broken,
             )
@@ -168,10 +169,10 @@ async def test_a_part_that_another_program_wrote_into_is_not_delivered(
 ) -> None:
     real = part_file.PartFile._finish
 
-    def spoilt(self: part_file.PartFile) -> None:
+    def spoilt(self: part_file.PartFile, opens: Callable[[Path], bool]) -> bool:
         with downloader.part.open("ab") as other:
             other.write(b"more")
-        real(self)
+        return real(self, opens)
 
     monkeypatch.setattr(part_file.PartFile, "_finish", spoilt)
     async with serving(Cdn([serve])) as cdn:

@@ -61,3 +61,17 @@ async def test_a_video_that_kling_has_cleared_is_not_bought_again(tmp_path: Path
             await s.take(studio)
         assert "another number" in str(caught.value)
         assert s.state.creates_received == 1
+
+
+async def test_a_kept_file_that_is_not_as_long_as_the_journal_says_is_fetched_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        journal = s.journal()
+        file = video(await s.take(s.studio(journal)))
+        whole = file.read_bytes()
+        # Another whole video under the name: nothing but its length tells.
+        file.write_bytes(whole + b"\0\0\0\x08free")
+        downloads = s.state.downloads
+        again = await s.take(s.studio(journal))
+        assert again.collected
+        assert video(again).read_bytes() == whole
+        assert s.state.downloads == downloads + 1

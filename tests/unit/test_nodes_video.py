@@ -20,7 +20,7 @@ from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, Interrup
 async def test_text_to_video_gives_a_file_its_id_and_its_length(artist: Artist, kling: Any) -> None:
     path, task_id, duration = await nodes.KlingTextToVideoNode().api_call(**WORDS)
     assert path.is_file()
-    assert path.parent == host.temp_dir()
+    assert path.parent == host.user_dir() / "takes"
     assert task_id in kling.state.tasks
     assert float(duration) > 0
 

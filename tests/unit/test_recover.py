@@ -19,7 +19,7 @@ async def test_recover_finds_a_task_by_either_id_and_of_any_product(tmp_path: Pa
             assert got.task_id == task.id
             assert video(got).is_file()
             assert got.collected
-        with pytest.raises(errors.TaskGone):
+        with pytest.raises(errors.NotFound):
             await s.recover(s.studio(), "123456")
         with pytest.raises(errors.InvalidInput):
             await s.recover(s.studio(), "../etc")

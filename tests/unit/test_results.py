@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kling_takes.apis import errors
-from kling_takes.apis.follower import Delivered
+from kling_takes.apis.delivered import Delivered
 from kling_takes.apis.journal import Journal
 from kling_takes.apis.kling.products import PRODUCTS
 from kling_takes.apis.kling.request import KlingRequest
@@ -198,7 +198,7 @@ async def test_where_kling_names_fewer_pictures_than_before_none_is_taken_for_an
     shop: Shop, dialect: str
 ) -> None:
     shop.kling.expired, shop.kling.unnamed = {"2.png"}, {"1.png"}
-    with pytest.raises(errors.TaskGone, match="no longer gives a link"):
+    with pytest.raises(errors.DownloadFailed, match="gives no link to it yet"):
         await shop.run(PICTURES, dialect)
     assert shop.names == ["800.png"]
 
@@ -208,17 +208,18 @@ async def test_where_a_later_run_is_told_of_fewer_pictures_the_take_is_not_compl
     with pytest.raises(errors.DownloadFailed):
         await shop.run()
     shop.kling.refused, shop.kling.unnamed = set(), {"1.png"}
-    with pytest.raises(errors.TaskGone, match="no longer gives a link"):
+    with pytest.raises(errors.DownloadFailed, match="gives no link to it yet"):
         await shop.run()
     row = only_row(shop.journal)
     assert (row.state, len(row.outputs)) == ("succeeded", 3)
     assert shop.names == ["800.png"]
 
 
-async def test_a_task_that_kling_forgets_before_its_link_is_renewed_is_gone(shop: Shop) -> None:
+async def test_a_task_not_shown_when_its_link_is_renewed_is_not_called_gone(shop: Shop) -> None:
     shop.kling.expired = {"2.png"}
     shop.place.heard = Trigger("Downloading 2 of 3", shop.kling.tasks.clear)
-    with pytest.raises(errors.TaskGone, match="does not know the task") as caught:
+    with pytest.raises(errors.NotFound, match="does not know the task") as caught:
         await shop.run()
+    assert "another number" not in str(caught.value)
     assert caught.value.task_id == "800"
     assert shop.kling.creates == 1

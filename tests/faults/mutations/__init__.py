@@ -6,7 +6,7 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import doubt, leaks, purchase, results, spending
+from . import doubt, kept, leaks, purchase, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
@@ -16,5 +16,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     *doubt.MUTATIONS,
     *spending.MUTATIONS,
     *results.MUTATIONS,
+    *kept.MUTATIONS,
     *leaks.MUTATIONS,
 )

@@ -16,7 +16,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "the part has the video's name before it is whole",
         "apis/download/part_file.py",
-        'self._part = target.with_name(target.name + ".part")',
+        "self._part = part_of(target)",
         "self._part = target",
         DOWNLOAD,
     ),
