@@ -74,7 +74,7 @@ def route(product: Product[Any], draft: Draft, table: ModelTable, credential: Cr
         errors.refuse(product.problems(draft, table))
         raise errors.InvalidInput("model_name: it is not known. Choose one.", widget="model_name")
     try:
-        dialect = dialects.choose(spec, credential)
+        dialect = dialects.choose(product, spec, credential)
     except ValueError as error:
         raise errors.InvalidInput(f"model_name: {error}", widget="model_name") from None
     price = product.price(draft, spec, table)

@@ -11,8 +11,8 @@ from . import image_to_video, lookup_only, text_to_video
 PRODUCTS: Mapping[str, Product[Any]] = {
     product.name: product
     for product in (
+        *lookup_only.PRODUCTS,
         text_to_video.PRODUCT,
         image_to_video.PRODUCT,
-        *lookup_only.PRODUCTS,
     )
 }

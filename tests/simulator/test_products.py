@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import kling_takes.simulator
-from kling_takes.simulator.products import PRODUCTS
+from kling_takes.simulator.products import PRODUCTS, lookup_only
 
 ROOT = Path(kling_takes.simulator.__file__).parent
 OUTSIDE = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "products")
@@ -37,6 +37,11 @@ def test_no_product_shadows_another_one_s_address():
         paths = [path for path in (getattr(row, address) for row in PRODUCTS.values()) if path]
         assert len(set(paths)) == len(paths)
         assert all(path.startswith("/") and not path.endswith("/") for path in paths)
+
+
+@pytest.mark.parametrize("row", lookup_only.PRODUCTS, ids=lambda row: row.name)
+def test_a_product_that_is_made_here_is_not_among_those_that_are_only_found(row):
+    assert PRODUCTS[row.name] is row
 
 
 @pytest.mark.parametrize("product", PRODUCTS.values(), ids=PRODUCTS)

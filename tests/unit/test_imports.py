@@ -145,11 +145,10 @@ def test_nothing_in_apis_imports_the_way_in() -> None:
 
 def product_names() -> set[str]:
     """What every product is called: by Kling, in an address, and as a module here."""
-    here = [type(product) for product in PRODUCTS.values()]
     return {
         *legacy_paths(),
-        *(kind.standard_path.strip("/") for kind in here),
-        *(kind.__module__.rpartition(".")[2].replace("_", "-") for kind in here),
+        *(path.strip("/") for product in PRODUCTS.values() for path in product.paths.values()),
+        *(type(product).__module__.rpartition(".")[2].replace("_", "-") for product in PRODUCTS.values()),
     }
 
 

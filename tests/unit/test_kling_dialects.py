@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from kling_takes.apis.kling import products
 from kling_takes.apis.kling import shots as many_shots
 from kling_takes.apis.kling.bodies import stamped_legacy, stamped_standard
 from kling_takes.apis.kling.dialects import DIALECTS, choose
 from kling_takes.apis.kling.dialects.legacy import LEGACY
 from kling_takes.apis.kling.dialects.standard import STANDARD
-from kling_takes.apis.kling.products import PRODUCTS, legacy_paths
+from kling_takes.apis.kling.products import PRODUCTS, TEXT_TO_VIDEO, legacy_paths
 from kling_takes.apis.kling.products.image_to_video import LegacyImage2VideoBody, StandardImageBody
 from kling_takes.apis.kling.products.text_to_video import LegacyText2VideoBody, StandardTextBody
 from kling_takes.apis.kling.products.video_bodies import StandardSettings
@@ -43,22 +44,22 @@ V3 = TABLE.specs["kling-v3"]
     ],
 )
 def test_a_model_is_reached_in_the_dialect_it_has(name: str, credential: Any, dialect: str) -> None:
-    assert choose(TABLE.specs[name], credential).name == dialect
+    assert choose(TEXT_TO_VIDEO, TABLE.specs[name], credential).name == dialect
     assert DIALECTS[dialect].name == dialect
     assert DIALECTS[dialect].takes(credential)
 
 
 def test_a_key_pair_is_told_that_it_cannot_reach_the_new_standard() -> None:
     with pytest.raises(ValueError, match="takes an API key only") as caught:
-        choose(TURBO, "key_pair")
+        choose(TEXT_TO_VIDEO, TURBO, "key_pair")
     assert "KLING_API_KEY" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 
 
 def test_a_key_pair_falls_back_to_v1_where_the_model_is_there_too() -> None:
     preferring = V25.model_copy(update={"preferred": "standard"})
-    assert choose(preferring, "api_key").name == "standard"
-    assert choose(preferring, "key_pair").name == "legacy"
+    assert choose(TEXT_TO_VIDEO, preferring, "api_key").name == "standard"
+    assert choose(TEXT_TO_VIDEO, preferring, "key_pair").name == "legacy"
 
 
 def test_a_task_is_asked_for_by_either_id() -> None:
@@ -91,6 +92,11 @@ def test_every_product_that_gives_a_video_can_be_asked_for_the_likeliest_first()
     assert "/v1/videos/avatar/image2video/1" in paths
     with pytest.raises(ValueError, match="not a product of Kling's"):
         LEGACY.query("soup", "1")
+
+
+def test_a_product_that_is_bought_under_v1_is_not_among_those_that_are_only_found() -> None:
+    bought = {name for name, product in PRODUCTS.items() if "legacy" in product.paths}
+    assert not bought & products._FOUND_ONLY.keys()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ import pytest
 from kling_takes.apis import errors
 from kling_takes.apis.kling import dialects
 from kling_takes.apis.kling.dialects import Dialect
-from kling_takes.apis.kling.products import PRODUCTS
+from kling_takes.apis.kling.draft import Draft
+from kling_takes.apis.kling.models import DialectName, ModelSpec, ModelTable
+from kling_takes.apis.kling.problem import Problem
+from kling_takes.apis.kling.products import PRODUCTS, legacy_paths
+from kling_takes.apis.kling.products.base import Product
+from kling_takes.apis.plan import make_plan
 from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
 from kling_takes.tests.builders import image_request, text_request
 from kling_takes.tests.stage import serving, stage
@@ -34,9 +39,9 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     counts: Counter[str] = Counter()
     choose = dialects.choose
 
-    def counted(spec: Any, credential: Any) -> Dialect:
+    def counted(product: Any, spec: Any, credential: Any) -> Dialect:
         counts[spec.name] += 1
-        return choose(spec, credential)
+        return choose(product, spec, credential)
 
     monkeypatch.setattr(dialects, "choose", counted)
     return counts
@@ -86,6 +91,38 @@ async def test_a_plan_is_that_of_the_dialect_in_which_the_credential_reaches_the
         with pytest.raises(errors.InvalidInput, match="key pair") as caught:
             by_pair.plan(turbo, 0)
         assert caught.value.widget == "model_name"
+
+
+@pytest.mark.parametrize(
+    ("lacking", "preferred", "dialect", "path"),
+    [
+        ("standard_path", "standard", "legacy", "/v1/images/throwaway"),
+        ("legacy_path", "legacy", "standard", "/throwaway-pictures/throwaway-1"),
+    ],
+)
+def test_a_product_of_one_dialect_is_bought_there_whatever_its_model_prefers(
+    monkeypatch: pytest.MonkeyPatch, lacking: str, preferred: Any, dialect: str, path: str
+) -> None:
+    class Picky(Pictures):
+        def model_problems(
+            self, draft: Draft, spec: ModelSpec, table: ModelTable, dialect: DialectName
+        ) -> Iterator[Problem]:
+            if dialect == preferred:
+                yield Problem("n", "n: this dialect has none.")
+
+    product = Picky()
+    monkeypatch.setattr(Picky, lacking, None)
+    monkeypatch.setitem(PRODUCTS, product.name, product)
+    table = table_with("throwaway-1", preferred)
+    plan = make_plan(PicturesRequest(**WANTED), 0, table, "api_key")
+    assert (plan.dialect.name, plan.endpoint.path) == (dialect, path)
+    assert (product.name in legacy_paths()) == (dialect == "legacy")
+    assert product.problems(Draft(WANTED), table) == []
+    other = table.specs["throwaway-1"].model_copy(update={"dialects": {preferred: "throwaway-1"}})
+    assert product.lack_of(other) == f"dialects lacks {dialect}, and throwaway-pictures needs it"
+    assert product.dialects(other) == [preferred]
+    with pytest.raises(ValueError, match="has no body"):
+        getattr(Product, f"{preferred}_body")(product, PicturesRequest(**WANTED), other)
 
 
 async def test_a_plan_that_is_made_again_is_the_same_take_and_another_number_is_another(

@@ -1,8 +1,11 @@
-"""The two generations of Kling's API, and which one reaches a model."""
+"""The two generations of Kling's API, and in which one a product of a model is bought."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..models import ModelSpec
+from ..products.base import Product
 from .base import CredentialKind, Dialect
 from .legacy import LEGACY
 from .standard import STANDARD
@@ -13,12 +16,12 @@ DIALECTS: dict[str, Dialect] = {LEGACY.name: LEGACY, STANDARD.name: STANDARD}
 __all__ = ["DIALECTS", "CredentialKind", "Dialect", "choose"]
 
 
-def choose(spec: ModelSpec, credential: CredentialKind) -> Dialect:
-    """Return the dialect in which this credential reaches the model: the preferred one, or else the other.
+def choose(product: Product[Any], spec: ModelSpec, credential: CredentialKind) -> Dialect:
+    """Return the first dialect of product and model that this credential opens.
 
     Raises ValueError with a sentence where it can't.
     """
-    for name in (spec.preferred, *spec.dialects):
+    for name in product.dialects(spec):
         if DIALECTS[name].takes(credential):
             return DIALECTS[name]
     raise ValueError(

@@ -37,7 +37,7 @@ class LegacyDialect(Dialect):
 
     def create(self, product: Product[Any], spec: ModelSpec, body: BaseModel) -> ApiEndpoint[BaseModel, Any]:
         """Return the product's address."""
-        return to_create(product.legacy_path, body, LegacyReply)
+        return to_create(product.paths[self.name], body, LegacyReply)
 
     def query(self, product: str, task_id: str) -> ApiEndpoint[BaseModel, Any]:
         """Return where the state of one task is; ValueError for a product that has no address here."""

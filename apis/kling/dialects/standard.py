@@ -37,7 +37,7 @@ class StandardDialect(Dialect):
 
     def create(self, product: Product[Any], spec: ModelSpec, body: BaseModel) -> ApiEndpoint[BaseModel, Any]:
         """Return the product's address for this model."""
-        return to_create(f"{product.standard_path}/{spec.dialects['standard']}", body, StandardReply)
+        return to_create(f"{product.paths[self.name]}/{spec.dialects[self.name]}", body, StandardReply)
 
     def query(self, product: str, task_id: str) -> ApiEndpoint[BaseModel, Any]:
         """Return where the state of a task is, of any product."""

@@ -27,4 +27,5 @@ _FOUND_ONLY = {
 
 def legacy_paths() -> dict[str, str]:
     """Return where ``/v1/`` keeps the tasks of each product, the likeliest first."""
-    return {name: product.legacy_path for name, product in PRODUCTS.items()} | _FOUND_ONLY
+    sold = {name: product.paths for name, product in PRODUCTS.items()}
+    return {name: paths["legacy"] for name, paths in sold.items() if "legacy" in paths} | _FOUND_ONLY

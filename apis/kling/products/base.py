@@ -52,10 +52,10 @@ class Product(ABC, Generic[R]):
     name: ClassVar[str]
     #: the class of its requests
     request: ClassVar[type[KlingRequest]]
-    #: where its tasks are made and found under ``/v1/``
-    legacy_path: ClassVar[str]
-    #: where they are made in the new standard, before the model's name
-    standard_path: ClassVar[str]
+    #: where its tasks are made and found under ``/v1/``; None where the product is not sold there
+    legacy_path: ClassVar[str | None] = None
+    #: where they are made in the new standard, before the model's name; None likewise
+    standard_path: ClassVar[str | None] = None
     #: the fields that stand in a take whatever their value; a field added later is left out at its default
     always_in_take: ClassVar[frozenset[str]]
     #: the widgets that decide the price, by the names of the node inputs
@@ -67,8 +67,24 @@ class Product(ABC, Generic[R]):
         """Return the model that is asked for, or None where it is not known."""
         return draft.text("model_name")
 
+    @property
+    def paths(self) -> dict[DialectName, str]:
+        """Where its tasks are made, by the dialects it is sold in."""
+        both: dict[DialectName, str | None] = {"legacy": self.legacy_path, "standard": self.standard_path}
+        return {dialect: path for dialect, path in both.items() if path is not None}
+
+    def dialects(self, spec: ModelSpec) -> list[DialectName]:
+        """Return the dialects that have both product and model, the one that the model prefers first.
+
+        Where there are none, they are the model's own: it is refused as one that can't make the product.
+        """
+        known = list(dict.fromkeys((spec.preferred, *spec.dialects)))
+        return [name for name in known if name in self.paths] or known
+
     def lack_of(self, spec: ModelSpec) -> str | None:
         """Return what an entry of the model table lacks to be made with this product, or None."""
+        if not set(self.paths) & set(spec.dialects):
+            return f"dialects lacks {listed(list(self.paths), 'or')}, and {self.name} needs it"
         return None
 
     # -- the take --------------------------------------------------------------------------------------
@@ -97,7 +113,7 @@ class Product(ABC, Generic[R]):
     def problems(self, draft: Draft, table: ModelTable, dialect: DialectName | None = None) -> list[Problem]:
         """Return everything that keeps a draft from being sent, most important first.
 
-        ``dialect`` is the one it will be sent in; by default the one the model prefers.
+        ``dialect`` is the one it will be sent in; by default the first of ``dialects``.
         """
         found = list(self.general_problems(draft, table))
         name = self.model_name(draft)
@@ -109,7 +125,7 @@ class Product(ABC, Generic[R]):
             if table.warning:  # the model may be in the user's own table, which could not be read
                 text += f" {table.warning}"
             return [Problem("model_name", text), *found]
-        refused = list(self.model_problems(draft, spec, table, dialect or spec.preferred))
+        refused = list(self.model_problems(draft, spec, table, dialect or self.dialects(spec)[0]))
         if refused and (other := self._another_model(draft, table, spec.name)):
             # Said once, at the end: the other model would do away with all of them.
             refused[-1] = replace(refused[-1], text=f"{refused[-1].text} Or choose model_name {other}.")
@@ -138,7 +154,7 @@ class Product(ABC, Generic[R]):
         for spec in table.specs.values():
             if spec.name != name and self.fits_instead(spec, draft):
                 other = replace(draft, values={**draft.values, "model_name": spec.name})
-                if not any(self.model_problems(other, spec, table, spec.preferred)):
+                if not any(self.model_problems(other, spec, table, self.dialects(spec)[0])):
                     return spec.name
         return None
 
@@ -194,17 +210,17 @@ class Product(ABC, Generic[R]):
         """Return how large the pictures of a request may be."""
         return table.limits[dialect]
 
-    @abstractmethod
     def legacy_body(self, request: R, spec: ModelSpec) -> BaseModel:
         """Return the body under ``/v1/``, without the external task id.
 
         The request must have passed ``problems`` and ``as_sent``. Raises ValueError where the dialect can't
         say it.
         """
+        raise ValueError(f"{self.name} has no body under /v1/.")
 
-    @abstractmethod
     def standard_body(self, request: R, spec: ModelSpec) -> BaseModel:
         """Return the body in the new standard, without the external task id; raises ValueError likewise."""
+        raise ValueError(f"{self.name} has no body in the new standard.")
 
 
 def _as_json(value: Any) -> Any:

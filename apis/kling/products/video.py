@@ -128,13 +128,17 @@ class VideoProduct(Product[V], Generic[V]):
             return f"{'durations' if spec.modes else 'modes'} is empty, and {self.name} needs one"
         if unknown := [mode for mode in spec.modes if mode not in MODES]:
             return f"modes has {unknown[0]}, and {self.name} knows {listed(MODES, 'and')} only"
-        for dialect in spec.dialects:
+        if lack := super().lack_of(spec):
+            return lack
+        for dialect in self.dialects(spec):
             if self.name not in spec.prompt_characters.get(dialect, {}):
                 return f"prompt_characters has no number for {dialect} {self.name}"
         needed = {"resolution", "duration"}
         needed |= {"audio"} if spec.can("sound") and not spec.sound_always else set()
         lacking = sorted((needed | self.needed_settings) - set(spec.standard_settings))
-        return f"standard_settings lacks {lacking[0]}" if "standard" in spec.dialects and lacking else None
+        if lacking and "standard" in self.dialects(spec):
+            return f"standard_settings lacks {lacking[0]}"
+        return None
 
     #: settings of the new standard that only this product has
     needed_settings: frozenset[str] = frozenset()
