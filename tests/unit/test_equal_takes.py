@@ -79,6 +79,11 @@ def test_every_number_can_be_given_as_text(number: int) -> None:
     assert take_number(str(number)) == number
 
 
+@pytest.mark.parametrize("given", ONE)
+def test_one_number_is_one_take_in_every_spelling(given: object) -> None:
+    assert take_of(text_request(), given) == take_of(text_request(), 1)
+
+
 async def test_links_that_give_one_number_in_four_ways_buy_one_take(artist: Artist, kling: Any) -> None:
     results = [await nodes.KlingTextToVideoNode().api_call(**WORDS, take=given) for given in ONE]
     assert len({task_id for _, task_id, _ in results}) == 1

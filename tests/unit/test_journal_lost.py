@@ -245,6 +245,20 @@ def test_a_record_that_is_gone_and_whose_log_is_not_is_not_new(path: Path, tail:
     begun.close()
 
 
+class GoesAtOpening(Journal):
+    """A record that is deleted in the moment in which it is opened."""
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.unlink()
+        return super()._connect()
+
+
+def test_a_file_that_has_just_gone_does_not_come_back_empty(path: Path) -> None:
+    with pytest.raises(errors.JournalError):
+        prepare(GoesAtOpening(path))
+    assert not path.exists()
+
+
 def test_a_new_record_gets_its_name_when_it_is_finished(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     publish = publishing.publish_once

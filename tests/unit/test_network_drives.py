@@ -14,7 +14,9 @@ import pytest
 from kling_takes import nodes
 from kling_takes.apis import errors
 from kling_takes.apis.journal import Journal, network
+from kling_takes.apis.journal.creation import create
 from kling_takes.apis.journal.network import DRIVE_REMOTE, file_system_of, is_remote_drive, network_drive
+from kling_takes.apis.journal.schema import MIGRATIONS
 from kling_takes.tests.builders import prepare, purchase
 from kling_takes.tests.paper_comfyui import WORDS, Artist
 
@@ -140,6 +142,18 @@ def test_a_folder_that_is_a_link_to_a_network_drive_is_on_one(
 def test_a_system_without_the_table_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "MOUNTS", tmp_path / "none")
     assert network_drive(tmp_path) is None
+
+
+@pytest.mark.parametrize(("shared", "version"), [(True, 1), (False, 2)])
+def test_a_record_has_the_way_of_its_place_from_the_first_moment(
+    tmp_path: Path, shared: bool, version: int
+) -> None:
+    """It has its name before whoever made it opens it, and others may be faster."""
+    path = tmp_path / "journal.sqlite3"
+    create(path, MIGRATIONS, shared=shared)
+    assert path.read_bytes()[18:20] == bytes(
+        [version, version]
+    )  # 2: a write-ahead log (SQLite's file format)
 
 
 @linux
