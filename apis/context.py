@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from .client import Timeouts
 from .clock import Clock
 from .journal import Journal
+from .kling.deduction import Deduction
 from .kling.models import ModelTable
+from .kling.responses import KlingTask
 from .polling import POLL_CEILING, POLL_FLOOR
 from .settings import Settings, is_loopback
 from .tasks_api import TasksApi
@@ -50,6 +52,13 @@ class Context:
     def simulated(self) -> bool:
         """Whether the money is the built-in simulator's."""
         return self.settings.backend == "simulator"
+
+    def deduction_of(self, task: KlingTask) -> Deduction:
+        """Return what Kling took for a task; money without a currency is in that of the region."""
+        found = task.deduction
+        if not found.cash or found.currency:
+            return found
+        return replace(found, currency="CNY" if self.settings.region == "china" else "USD")
 
     @property
     def on_this_computer(self) -> bool:

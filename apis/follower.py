@@ -14,7 +14,6 @@ from .delivered import Delivered, DeliveredFile
 from .download import KINDS, download, output_name
 from .journal import KeptOutput
 from .kept import is_whole, make_room, mark_used, opens
-from .kling.deduction import Deduction
 from .kling.dialects import DIALECTS
 from .kling.responses import KlingTask, Output, Phase
 from .outcomes import is_passing
@@ -138,7 +137,7 @@ class Follower:
             external_task_id=ref.external_task_id,
             collected=collected,
             status=task.status,
-            deduction=self._in_its_currency(task.deduction),
+            deduction=self.context.deduction_of(task),
         )
 
     def _outputs(self, task: KlingTask) -> list[KeptOutput]:
@@ -151,15 +150,9 @@ class Follower:
 
     def _taken(self, ref: TaskRef, task: KlingTask) -> dict[str, Any]:
         """Return what Kling took for a task, as the journal writes it down."""
-        deduction = self._in_its_currency(task.deduction)
+        deduction = self.context.deduction_of(task)
         per_unit = ref.usd_per_unit or self.context.table.usd_per_unit
         return {"deduction": deduction, "spent_usd": deduction.usd(per_unit)}
-
-    def _in_its_currency(self, deduction: Deduction) -> Deduction:
-        """Return the deduction with the region's currency, where Kling names none."""
-        if not deduction.cash or deduction.currency:
-            return deduction
-        return replace(deduction, currency="CNY" if self.context.settings.region == "china" else "USD")
 
     async def _with_links(self, ref: TaskRef, task: KlingTask, wanted: int) -> KlingTask:
         """Return the task once it names all its results: a link may come some time after the success."""

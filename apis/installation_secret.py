@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 
 from .errors import JournalError
+from .publishing import publish_once
 
 FILE_NAME = "idempotency.secret"
 
@@ -56,12 +57,6 @@ def _publish_once(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # fails where the file exists, which a rename would not
-        except FileExistsError:
-            return
-        except OSError:
-            if not path.exists():  # a file system without hard links
-                draft.replace(path)
+        publish_once(draft, path)
     finally:
         draft.unlink(missing_ok=True)

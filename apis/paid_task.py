@@ -93,13 +93,22 @@ class PaidTask:
         return Bought(TaskRef.of_row(attempt.row), attempt.by_this_run, self.slot)
 
     async def _latest(self) -> Row | None:
-        """Return the row of the latest attempt, under whichever name the take was bought."""
+        """Return the row of the latest attempt, under whichever name the take was bought, and go on there."""
         journal, account = self.context.journal, self.context.settings.account
-        row = await journal.call(journal.find, account, self.plan.take)
-        for former in self.plan.former_takes:
-            if row is None and (row := await journal.call(journal.find, account, former)) is not None:
-                self.take = former
-        return row
+        rows = {}
+        for name in (self.plan.take, *self.plan.former_takes):
+            row = await journal.call(journal.find, account, name)
+            if row is not None and (row.state not in ("refused", "failed") or row.is_billed_failure):
+                self.take = name
+                return row
+            rows[name] = row
+        for name in self.plan.former_takes:
+            # Another machine may have bought it under that name, or this one before its journal was lost.
+            external_id = self._external_id(1, name)
+            if external_id is not None and await self.lookup.find(external_id) is not None:
+                self.take = name
+                break
+        return rows[self.take]
 
     async def _of_this_key(self, row: Row) -> TaskRef:
         """Return the task of a row; where another key wrote it, the one that this key has under our id.
@@ -129,17 +138,18 @@ class PaidTask:
             if bought.by_this_run or bought.task is None or bought.task.phase is not Phase.FAILED:
                 return bought
             # An earlier attempt, found at Kling and unknown to this journal, has failed.
+            deduction = self.context.deduction_of(bought.task)
             await journal.call(
                 journal.failed,
                 bought.row.row_id,
                 bought.task.message,
                 now=self.context.clock.time(),
-                deduction=bought.task.deduction,
-                spent_usd=bought.task.deduction.usd(self.context.table.usd_per_unit),
+                deduction=deduction,
+                spent_usd=deduction.usd(self.context.table.usd_per_unit),
             )
-            if bought.task.deduction:
-                task, row_ = bought.task, bought.row
-                raise billed_failure(task.message, task.deduction, task.task_id, row_.external_task_id)
+            if deduction:
+                task, external_id = bought.task, bought.row.external_task_id
+                raise billed_failure(task.message, deduction, task.task_id, external_id)
         raise errors.InvalidInput(
             f"This take has failed {self.context.policy.attempts} times. Change the prompt or the picture, "
             "or choose another number for take.",
@@ -148,11 +158,12 @@ class PaidTask:
 
     async def _obtain(self, attempt: int, open_row: Row | None) -> _Attempt:
         """Return the task of one attempt: found where it exists, else bought."""
-        external_id = self._external_id(attempt)
+        external_id = self._external_id(attempt, self.take)
         if open_row is not None:
             found = await self._settle_doubt(open_row, external_id)
             if found is not None:
-                return await self._record(open_row, found, by_this_run=False, adopted=False)
+                adopted = open_row.adopted == 1
+                return await self._record(open_row, found, by_this_run=False, adopted=adopted)
         # Before the row: a run that fails or is cancelled here has sent nothing, and leaves no doubt behind.
         if external_id is None:
             self.secret = installation_secret(self.context.journal.path.parent, resend=open_row is not None)
@@ -166,7 +177,7 @@ class PaidTask:
             # Both are about buying. A take that another machine has bought here costs nothing to collect.
             found = await self.lookup.find(external_id) if external_id else None
             if found is None:
-                raise await self._explained(refusal) from None
+                raise await self._explained(refusal, purchase) from None
             row = await self._prepare(purchase, None, found=True)
             return await self._record(row, found, by_this_run=False, adopted=row.sends == 1)
         if row.state not in OPEN_STATES:
@@ -185,14 +196,14 @@ class PaidTask:
         )
 
     async def _explained(
-        self, refusal: errors.SpendingLimitReached | errors.BoughtElsewhere
+        self, refusal: errors.SpendingLimitReached | errors.BoughtElsewhere, purchase: Purchase
     ) -> errors.KlingTakesError:
         """Return a refusal with both accounts in words, where it is about them."""
-        journal, settings = self.context.journal, self.context.settings
+        journal = self.context.journal
         if isinstance(refusal, errors.BoughtElsewhere):
-            other = await journal.call(journal.find_elsewhere, settings.account, self.take)
+            other = await journal.call(journal.find_elsewhere, purchase, self._other_names)
             if other is not None:
-                return bought_elsewhere(other, settings.account)
+                return bought_elsewhere(other, purchase.account)
         return refusal
 
     async def _prepare(self, purchase: Purchase, limit: float | None, *, found: bool = False) -> Row:
@@ -204,6 +215,7 @@ class PaidTask:
             now=now,
             day_start=midnight.timestamp(),
             limit_usd=limit,
+            former_takes=self._other_names,
             found=found,
         )
 
@@ -242,12 +254,17 @@ class PaidTask:
 
     # -- small things ----------------------------------------------------------------------------------
 
-    def _external_id(self, attempt: int) -> str | None:
+    @property
+    def _other_names(self) -> list[str]:
+        """The names under which the very same take may have been bought as well."""
+        return [name for name in (self.plan.take, *self.plan.former_takes) if name != self.take]
+
+    def _external_id(self, attempt: int, take: str) -> str | None:
         settings = self.context.settings
         if settings.backend == "comfy_org":
             return None
         scope = settings.credential.fingerprint() if settings.shares_account else ""
-        return external_task_id(self.take, attempt, scope)
+        return external_task_id(take, attempt, scope)
 
     def _purchase(self, attempt: int, external_id: str | None) -> Purchase:
         return Purchase(

@@ -21,7 +21,7 @@ from .kling.models import DialectLimits, ModelSpec, ModelTable
 from .kling.products import PRODUCTS
 from .kling.products.base import Price, Product
 from .kling.request import KlingRequest
-from .take import take_id
+from .take import take_id, take_number
 
 
 @dataclass(frozen=True)
@@ -83,30 +83,35 @@ def route(product: Product[Any], draft: Draft, table: ModelTable, credential: Cr
 
 def make_plan(
     request: KlingRequest,
-    number: int,
+    number: object,
     table: ModelTable,
     credential: CredentialKind,
     chosen: Route | None = None,
 ) -> Plan:
-    """Check a request once and decide everything about its take of this number.
+    """Check a request once and decide everything about its take of this number, however a link gives it.
 
     ``chosen`` is its route where media had to be packed for it; else it is found here. Raises InvalidInput
     naming the widget, before anything is sent.
     """
+    whole_number = take_number(number)
     product, draft = PRODUCTS[request.product], Draft.of_request(request)
     way = chosen or route(product, draft, table, credential)
     spec, dialect = way.spec, way.dialect
     errors.refuse(product.problems(draft, table, dialect.name))
     sent = product.as_sent(request, spec, dialect.name)
     body = dialect.body(product, sent, spec)
-    take = take_id(product.canonical(request, spec), number)
-    former = take_id(product.canonical(request), number)
+    # Version 0.1 hashed the number as it was given, and every field whether the model receives it or not.
+    take, *former = dict.fromkeys(
+        take_id(canonical, each)
+        for canonical in (product.canonical(request, spec), product.canonical(request))
+        for each in (whole_number, number)
+    )
     return Plan(
         product=product.name,
         model=spec.name,
         dialect=dialect,
         take=take,
-        former_takes=() if former == take else (former,),
+        former_takes=tuple(former),
         price=way.price,
         notes=(
             _price_note(way.price, spec),

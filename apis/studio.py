@@ -32,7 +32,6 @@ from .recover import find_task
 from .settings import PROXY_PATH, Settings
 from .slots import NEAR, Slot, SlotQueue, account_runs, slot_queue, take_lock
 from .status import Reporter, Status
-from .take import take_number
 from .tasks_api import TasksApi
 from .transport import open_session
 
@@ -94,6 +93,11 @@ class Studio:
             )
         )
 
+    async def notes(self) -> tuple[str, ...]:
+        """Return what the user should know of the account: who pays, and where its record is kept."""
+        notice = await self.context.journal.call(self.context.journal.notice)
+        return (f"Paid by {self.payer}.", *([notice] if notice else []))
+
     @property
     def payer(self) -> str:
         """Who pays, in words."""
@@ -123,9 +127,7 @@ class Studio:
     def plan(self, request: KlingRequest, number: object, route: Route | None = None) -> Plan:
         """Return the checked plan of a take; raises InvalidInput naming the widget. Sends nothing."""
         context = self.context
-        return plan.make_plan(
-            request, take_number(number), context.table, context.settings.credential.kind, route
-        )
+        return plan.make_plan(request, number, context.table, context.settings.credential.kind, route)
 
     async def take(
         self,

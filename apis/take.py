@@ -40,7 +40,7 @@ def take_number(value: object) -> int:
     )
 
 
-def take_id(canonical: Mapping[str, Any], number: int) -> str:
+def take_id(canonical: Mapping[str, Any], number: object) -> str:
     """Hash of a request's canonical form and its take number: 64 hexadecimal digits.
 
     ``canonical`` holds only fields that are set, so that a field added later changes no existing take.

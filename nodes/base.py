@@ -146,7 +146,7 @@ class KlingNodeBase:
 
                 async def plan() -> Plan:
                     made = await self._plan(studio, route, values, pictures, take)
-                    for note in (f"Paid by {studio.payer}.", *made.notes):
+                    for note in (*await studio.notes(), *made.notes):
                         reporter.note(note)
                     return made
 

@@ -1,21 +1,29 @@
 """A SQLite file that several processes and an event loop use at once, and that is never trusted blindly.
 
-When it can't be read or written, or is damaged, or of a newer version, every use of it raises JournalError.
+When it can't be read or written, is damaged, of a newer version, or no longer the file that has the journal's
+name, every use of it raises JournalError.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from .. import errors
+from . import refusals
+from .creation import bring_up, create, side_files
+from .identity import FileSeen, Standing, file_at, standing
+from .network import network_drive
 
 T = TypeVar("T")
 
@@ -38,7 +46,8 @@ class JournalFile:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._worker: ThreadPoolExecutor | None = None
-        self._opened: tuple[int, int] | None = None
+        self._opened: FileSeen | None = None
+        self._sides: dict[Path, FileSeen | None] = {}
 
     # -- opening ---------------------------------------------------------------------------------------
 
@@ -62,22 +71,28 @@ class JournalFile:
         connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._opened = self._identity()
+            shared = network_drive(self.path.parent) is not None
+            if file_at(self.path) is None:
+                create(self.path, self._migrations, shared=shared)
+            self._opened = opened = file_at(self.path)
+            if opened is None or opened.size == 0:
+                raise refusals.lost(self.path, Standing.EMPTIED if opened else Standing.GONE)
             connection = self._connect()
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            self._opened = self._opened or self._identity()  # it did not exist before
+            if shared and connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] != "delete":
+                raise sqlite3.OperationalError("locked in a way that is not for network drives")
             # FULL: a row that says "about to pay" must survive a power cut, or the cut costs a second take.
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("malformed")
-            self._migrate(connection)
+            bring_up(connection, self._migrations, self.path)
             # A read-only file opens and reads well; only a write shows it.
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
+            self._sides = {side: file_at(side) for side in side_files(self.path)}
         except (sqlite3.Error, OSError) as error:
             if connection is not None:
                 connection.close()
-            if _is_corrupt(error):
+            if refusals.is_corrupt(error):
                 raise self._set_aside() from error
             raise self._refusal(error) from error
         except errors.JournalError:
@@ -87,79 +102,61 @@ class JournalFile:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        # rw: a file that has just gone must not come back empty.
+        name = self.path.absolute().as_posix()
+        uri = f"file://{'' if name.startswith('/') else '/'}{quote(os.fsencode(name))}?mode=rw"
         return sqlite3.connect(
-            self.path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
         )
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        known = len(self._migrations)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > known:
-                raise errors.JournalError(
-                    f"The record of paid takes ({self.path.name}) was written by a newer version of Kling "
-                    "Takes (or not by it). Nothing is bought, so that nothing is bought twice: update the "
-                    "pack."
-                )
-            for step in range(version, known):
-                for statement in _statements(self._migrations[step]):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {known:d}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-
-    def _identity(self) -> tuple[int, int] | None:
-        """Return which file has the path now; None for none."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
 
     def _set_aside(self) -> errors.JournalError:
-        if self._opened is not None and self._identity() not in (None, self._opened):
-            return errors.JournalError(
-                "The record of paid takes was damaged, and another ComfyUI has begun a new one meanwhile. "
-                "Nothing is bought without one. Queue again to go on with the new record."
-            )
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        kept = self.path.with_name(
-            f"{self.path.stem}.corrupt-{stamp}-{secrets.token_hex(2)}{self.path.suffix}"
-        )
         try:
+            if self._opened is not None and standing(self._opened, file_at(self.path)) is Standing.REPLACED:
+                return refusals.begun_anew()
+            stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+            kept = self.path.with_name(f"{self.path.stem}.corrupt-{stamp}{self.path.suffix}")
+            sides = side_files(self.path)
             self.path.replace(kept)
-            for tail in ("-wal", "-shm"):
-                side = self.path.with_name(self.path.name + tail)
-                if side.exists():
-                    side.replace(kept.with_name(kept.name + tail))
+            for side in sides:
+                side.replace(kept.with_name(kept.name + side.name.removeprefix(self.path.name)))
         except OSError:
-            return errors.JournalError(
-                f"The record of paid takes, {self.path.name} in ComfyUI's user/{self.path.parent.name} "
-                "folder, is damaged and could not be set aside. Nothing is bought. Close other ComfyUI "
-                "processes, move the file away, then queue again: Kling refuses a second purchase of the "
-                "same take."
-            )
-        return errors.JournalError(
-            "The record of paid takes was damaged, and nothing is bought without one. It is kept as "
-            f"{kept.name} in ComfyUI's user/{self.path.parent.name} folder. Queue again to go on with a new "
-            "record: with your own Kling key, takes that you have paid for are found at Kling and collected, "
-            "not bought again."
-        )
+            return refusals.stuck(self.path)
+        return refusals.set_aside(self.path, kept)
 
     def _refusal(self, error: Exception) -> errors.JournalError:
-        where = f"{self.path.name} in ComfyUI's user/{self.path.parent.name} folder"
-        if "locked" in str(error) or "busy" in str(error):
-            return errors.JournalError(
-                f"The record of paid takes, {where}, is locked by another program. Nothing is bought without "
-                "it. Close what holds it, then queue again."
-            )
-        return errors.JournalError(
-            f"The record of paid takes, {where}, can't be written ({type(error).__name__}: {error}). "
-            "Nothing is bought without it. Check that the folder is writable and the disk is not full, "
-            "then queue again."
+        return refusals.unusable(self.path, error)
+
+    # -- a file that loses its name --------------------------------------------------------------------
+
+    def _standing(self) -> Standing:
+        """Return whether the open file still has the journal's name."""
+        return Standing.GONE if self._opened is None else standing(self._opened, file_at(self.path))
+
+    def _left(self, connection: sqlite3.Connection, how: Standing) -> errors.JournalError:
+        """Close a file that has lost its name, and return the refusal; the next use opens what is there then.
+
+        It is made whole before, because it may be put back, and takes its side files along: SQLite would
+        read them into whatever gets the name next.
+        """
+        self._connection, whole = None, False
+        if how is not Standing.EMPTIED:
+            with suppress(sqlite3.Error):
+                whole = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        connection.close()
+        for side, seen in self._sides.items():
+            with suppress(OSError):
+                if whole and seen is not None and (now := file_at(side)) is not None and now.is_same(seen):
+                    side.unlink()
+        return refusals.lost(self.path, how)
+
+    def notice(self) -> str | None:
+        """Return what the user should know about the place of the file; None where it is an ordinary one."""
+        kind = network_drive(self.path.parent)
+        if kind is None:
+            return None
+        return (
+            f"ComfyUI's user folder is on a network drive ({kind}). The record of paid takes is kept there "
+            "in a slower way, which several computers can share as long as the drive keeps file locks."
         )
 
     # -- using it from an event loop -------------------------------------------------------------------
@@ -189,46 +186,34 @@ class JournalFile:
                 connection = self.open()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    result = work(connection)
-                    connection.execute("COMMIT")
-                except BaseException:
+                    how = self._standing()
+                    if how is Standing.SAME:
+                        result = work(connection)
+                        connection.execute("COMMIT")
+                        return result
+                finally:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
-                    raise
-                return result
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise self._trouble(error) from error
+            raise self._left(connection, how)
 
     def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
-                return self.open().execute(query, values).fetchall()
-            except sqlite3.Error as error:
+                connection = self.open()
+                how = self._standing()
+                if how is Standing.SAME:
+                    return connection.execute(query, values).fetchall()
+            except (sqlite3.Error, OSError) as error:
                 raise self._trouble(error) from error
+            raise self._left(connection, how)
 
-    def _trouble(self, error: sqlite3.Error) -> errors.JournalError:
+    def _trouble(self, error: Exception) -> errors.JournalError:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        return self._set_aside() if _is_corrupt(error) else self._refusal(error)
-
-
-def _is_corrupt(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, sqlite3.DatabaseError) and any(
-        sign in text for sign in ("malformed", "not a database", "corrupt")
-    )
-
-
-def _statements(script: str) -> list[str]:
-    """Return the script's statements one by one: ``executescript`` would end the transaction around them."""
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
+        return self._set_aside() if refusals.is_corrupt(error) else self._refusal(error)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -7,6 +7,7 @@ A row is never deleted.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
@@ -14,18 +15,24 @@ from pathlib import Path
 
 from .. import errors
 from ..kling.deduction import Deduction
-from . import spending
+from . import refusals, spending
 from .file import JournalFile
 from .rows import COLUMNS, OPEN_STATES, KeptOutput, Purchase, Row, row_of, write_outputs
 from .schema import MIGRATIONS
 
 #: how many earlier tasks of a kind say how long the next one takes
 HISTORY = 20
-#: a row of a take that another account has paid, or may have
+#: states in which a create may go out (again) under the row's id
+MAY_BE_SENT = (*OPEN_STATES, "refused")
+#: a row that says that another account has paid a take, or may have, with the same kind of money
 ELSEWHERE = (
-    "take = ? AND account != ? AND (state IN ('prepared', 'told', 'submitted', 'succeeded', 'delivered') "
+    "account != ? AND practice = ? AND "
+    "(state IN ('prepared', 'told', 'submitted', 'succeeded', 'delivered') "
     "OR (state = 'failed' AND (deducted_units > 0 OR deducted_cash > 0)))"
 )
+#: A new record counts its rows from a random number below this, so that a row of another record, which a run
+#: may still hold after an exchange of files, is never taken for one of its own.
+FIRST_ROWS = 2**48
 
 
 class Journal(JournalFile):
@@ -51,9 +58,14 @@ class Journal(JournalFile):
             some_id,
         )
 
-    def find_elsewhere(self, account: str, take: str) -> Row | None:
-        """Return the latest attempt at a take that is paid or in doubt under another account, or None."""
-        return self._one(f"{ELSEWHERE} ORDER BY row_id DESC LIMIT 1", take, account)
+    def find_elsewhere(self, purchase: Purchase, former_takes: Sequence[str] = ()) -> Row | None:
+        """Return the latest attempt at a take that is paid or in doubt under another account, or None.
+
+        ``former_takes`` are other names under which the very same was bought.
+        """
+        takes = (purchase.take, *former_takes)
+        condition = f"take IN ({_marks(takes)}) AND {ELSEWHERE} ORDER BY row_id DESC LIMIT 1"
+        return self._one(condition, *takes, purchase.account, int(purchase.practice))
 
     def _one(self, condition: str, *values: object) -> Row | None:
         # The condition is a constant of this module; values are bound.
@@ -67,47 +79,46 @@ class Journal(JournalFile):
         now: float,
         day_start: float,
         limit_usd: float | None = None,
+        former_takes: Sequence[str] = (),
         found: bool = False,
     ) -> Row:
-        """Write down that a create is about to leave, and return its row.
+        """Write down that a create is about to leave, and return its row; one that has a task stays as it is.
 
-        Raises BoughtElsewhere where another account of this journal has paid the take, or may have, and
-        SpendingLimitReached when the day's sum with this purchase would pass ``limit_usd``. Both and the row
-        are one transaction, so that two processes can't both be the first. A task that was ``found`` at Kling
-        is no purchase, and neither is asked.
+        Raises BoughtElsewhere where another account of this journal has paid the take, under this name or a
+        former one, or may have, and SpendingLimitReached when the day's sum with this purchase would pass
+        ``limit_usd``. Both and the row are one transaction, so that two processes can't both be the first. A
+        task that was ``found`` at Kling is no purchase, and neither is asked.
         """
+        own = (purchase.account, purchase.take, purchase.attempt)
+        takes = (purchase.take, *former_takes)
+        # The conditions are constants of this module; values are bound.
+        elsewhere = f"SELECT 1 FROM tasks WHERE take IN ({_marks(takes)}) AND {ELSEWHERE}"  # noqa: S608
+        of_this = f"SELECT {COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?"  # noqa: S608
+        names = [field.name for field in fields(Purchase)]
+        insert = (
+            f"INSERT INTO tasks (row_id, {', '.join(names)}, state, sends, prepared_at) "  # noqa: S608
+            f"VALUES ((SELECT COALESCE(MAX(row_id), ?) + 1 FROM tasks), {_marks(names)}, 'prepared', 1, ?) "
+            "ON CONFLICT (account, take, attempt) DO UPDATE SET state = 'prepared', "
+            "sends = CASE state WHEN 'refused' THEN 1 ELSE sends + 1 END, adopted = 0, "
+            "prepared_at = excluded.prepared_at, estimated_units = excluded.estimated_units, "
+            "estimated_usd = excluded.estimated_usd, prompt_id = excluded.prompt_id, "
+            "node_id = excluded.node_id, dialect = excluded.dialect, payer = excluded.payer, failure = NULL"
+        )
 
         def work(connection: sqlite3.Connection) -> Row:
-            if (
-                not found
-                and connection.execute(
-                    f"SELECT 1 FROM tasks WHERE {ELSEWHERE}",  # noqa: S608 - constants
-                    (purchase.take, purchase.account),
-                ).fetchone()
-            ):
-                raise errors.BoughtElsewhere("Another account has bought this take, or may have.")
-            if limit_usd is not None and not found:
-                spent = self._spent(connection, purchase, day_start)
-                spending.refuse_beyond(limit_usd, spent, purchase.estimated_usd)
-            names = [field.name for field in fields(Purchase)]
+            before = connection.execute(of_this, own).fetchone()
+            if before is not None and (row := row_of(before)).state not in MAY_BE_SENT:
+                return row
+            if not found:
+                others = (*takes, purchase.account, int(purchase.practice))
+                if connection.execute(elsewhere, others).fetchone():
+                    raise errors.BoughtElsewhere("Another account has bought this take, or may have.")
+                if limit_usd is not None:
+                    spent = self._spent(connection, purchase, day_start)
+                    spending.refuse_beyond(limit_usd, spent, purchase.estimated_usd)
             values = [getattr(purchase, name) for name in names]
-            connection.execute(
-                f"INSERT INTO tasks ({', '.join(names)}, state, sends, prepared_at) "  # noqa: S608 - constants
-                f"VALUES ({', '.join('?' * len(names))}, 'prepared', 1, ?) "
-                "ON CONFLICT (account, take, attempt) DO UPDATE SET state = 'prepared', "
-                "sends = CASE state WHEN 'refused' THEN 1 ELSE sends + 1 END, "
-                "prepared_at = excluded.prepared_at, estimated_units = excluded.estimated_units, "
-                "estimated_usd = excluded.estimated_usd, prompt_id = excluded.prompt_id, "
-                "node_id = excluded.node_id, dialect = excluded.dialect, payer = excluded.payer, "
-                "failure = NULL "
-                "WHERE state IN ('prepared', 'told', 'refused')",
-                [*values, now],
-            )
-            written = connection.execute(
-                f"SELECT {COLUMNS} FROM tasks WHERE account = ? AND take = ? AND attempt = ?",  # noqa: S608 - constants
-                (purchase.account, purchase.take, purchase.attempt),
-            ).fetchone()
-            return row_of(written)
+            connection.execute(insert, [secrets.randbelow(FIRST_ROWS), *values, now])
+            return row_of(connection.execute(of_this, own).fetchone())
 
         return self._write(work)
 
@@ -139,7 +150,7 @@ class Journal(JournalFile):
         """
         self._set(
             row_id,
-            ("prepared", "told", "refused", "submitted"),
+            (*MAY_BE_SENT, "submitted"),
             "state = 'submitted', task_id = ?, submitted_at = COALESCE(submitted_at, ?), "
             "dialect = ?, adopted = CASE WHEN sends <= 1 THEN ? ELSE 0 END, payer = COALESCE(?, payer), "
             "unseen = 0, failure = NULL",
@@ -227,19 +238,28 @@ class Journal(JournalFile):
         )
 
     def not_shown(self, row_id: int) -> None:
-        """Write down that Kling knows the task and did not show it: it was paid before, and not from here."""
+        """Write down that Kling knows the task and did not show it: it was paid before, and not from here.
+
+        So the create that it refused made nothing. Where another process has sent one more since, that may
+        have.
+        """
         self._set(
-            row_id, OPEN_STATES, "unseen = unseen + 1, adopted = CASE WHEN sends <= 1 THEN 1 ELSE 0 END"
+            row_id,
+            OPEN_STATES,
+            "unseen = unseen + 1, adopted = CASE WHEN sends <= 1 THEN 1 ELSE 0 END, "
+            "sends = CASE WHEN sends <= 1 THEN 0 ELSE sends END",
         )
 
     def _set(self, row_id: int, states: Sequence[str], assignment: str, *values: object) -> None:
         # Another process may have brought the row further meanwhile; a row never goes back. The assignment
         # is a constant of this module; values are bound.
-        marks = ", ".join("?" * len(states))
-        statement = f"UPDATE tasks SET {assignment} WHERE row_id = ? AND state IN ({marks})"  # noqa: S608 - constants
+        statement = f"UPDATE tasks SET {assignment} WHERE row_id = ? AND state IN ({_marks(states)})"  # noqa: S608
+        is_there = "SELECT 1 FROM tasks WHERE row_id = ?"
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(statement, (*values, row_id, *states))
+            changed = connection.execute(statement, (*values, row_id, *states)).rowcount
+            if not changed and connection.execute(is_there, (row_id,)).fetchone() is None:
+                raise refusals.other_record()
 
         self._write(work)
 
@@ -252,6 +272,10 @@ class Journal(JournalFile):
             (account, kind, HISTORY),
         )
         return [float(row[0]) for row in rows]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 _DEDUCTED = (

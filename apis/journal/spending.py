@@ -5,16 +5,19 @@ from __future__ import annotations
 from .. import errors
 
 #: Every create that was or may have been carried out counts, except the row about to be written itself. What
-#: Kling took counts instead of the estimate, but never a zero: it may have taken what we can't read. A task
-#: that failed counts where it was billed.
+#: Kling took counts instead of the estimate, but never a zero, because it may have taken what we can't read,
+#: and no part of it where the rest is in a currency that we can't add. A task that failed counts where it was
+#: billed.
 SPENT = """
     SELECT COALESCE(SUM(CASE WHEN spent_usd > 0 THEN spent_usd
                              WHEN deducted_units > 0 AND estimated_units > 0
+                                  AND NOT COALESCE(deducted_cash, 0) > 0
                              THEN deducted_units * estimated_usd / estimated_units
                              ELSE COALESCE(estimated_usd, 0) END), 0)
     FROM tasks
     WHERE practice = ? AND prepared_at >= ? AND adopted = 0
-      AND (state NOT IN ('refused', 'failed') OR spent_usd > 0)
+      AND (state NOT IN ('refused', 'failed')
+           OR (state = 'failed' AND (deducted_units > 0 OR deducted_cash > 0)))
       AND NOT (account = ? AND take = ? AND attempt = ?)
 """
 

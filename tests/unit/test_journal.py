@@ -11,6 +11,7 @@ import pytest
 
 from kling_takes.apis import errors
 from kling_takes.apis.journal import Journal, KeptOutput
+from kling_takes.apis.kling.deduction import Deduction
 from kling_takes.tests.builders import prepare, purchase
 
 
@@ -27,16 +28,16 @@ def test_a_row_goes_from_prepared_to_delivered(journal: Journal) -> None:
     journal.submitted(row.row_id, "77", now=1001.0, dialect="legacy")
     journal.started(row.row_id, now=1003.0)
     journal.succeeded(
-        row.row_id, now=1050.0, outputs=[KeptOutput("video", "77.mp4", "5.041")], deducted_units=2.4
+        row.row_id, now=1050.0, outputs=[KeptOutput("video", "77.mp4", "5.041")], deduction=Deduction(2.4)
     )
     journal.delivered(row.row_id, now=1060.0)
     found = journal.find("kling:global", "t1")
     assert found is not None
-    assert (found.state, found.task_id, found.duration, found.deducted_units) == (
+    assert (found.state, found.task_id, found.duration, found.deduction) == (
         "delivered",
         "77",
         "5.041",
-        2.4,
+        Deduction(2.4),
     )
     assert (found.submitted_at, found.started_at, found.finished_at, found.delivered_at) == (
         1001.0,
@@ -71,10 +72,10 @@ def test_a_row_never_goes_back(journal: Journal) -> None:
     journal.refused(row.row_id, "late news of another process")
     journal.in_doubt(row.row_id, "late news of another process")
     assert prepare(journal).state == "submitted"
-    journal.succeeded(row.row_id, now=2.0, outputs=[], deducted_units=None)
+    journal.succeeded(row.row_id, now=2.0, outputs=[], deduction=Deduction())
     journal.failed(row.row_id, "late news", now=3.0)
     journal.delivered(row.row_id, now=4.0)
-    journal.succeeded(row.row_id, now=5.0, outputs=[], deducted_units=None)
+    journal.succeeded(row.row_id, now=5.0, outputs=[], deduction=Deduction())
     found = journal.find("kling:global", "t1")
     assert found is not None
     assert found.state == "delivered"
@@ -96,7 +97,7 @@ def test_the_days_sum_counts_what_was_or_may_have_been_bought(journal: Journal) 
     assert spent() == 0
     bought = prepare(journal, purchase("t2"))
     journal.submitted(bought.row_id, "2", now=1.0, dialect="legacy")
-    journal.succeeded(bought.row_id, now=2.0, outputs=[], deducted_units=5.0)
+    journal.succeeded(bought.row_id, now=2.0, outputs=[], deduction=Deduction(5.0))
     assert spent() == pytest.approx(0.70)
     failed = prepare(journal, purchase("t3"))
     journal.submitted(failed.row_id, "3", now=1.0, dialect="legacy")
@@ -151,6 +152,6 @@ def test_durations_are_of_our_own_finished_tasks_latest_first(journal: Journal) 
     for number, seconds in enumerate([10.0, 20.0, 30.0]):
         row = prepare(journal, purchase(f"t{number}"))
         journal.submitted(row.row_id, str(number), now=100.0 * number, dialect="legacy", adopted=number == 1)
-        journal.succeeded(row.row_id, now=100.0 * number + seconds, outputs=[], deducted_units=None)
+        journal.succeeded(row.row_id, now=100.0 * number + seconds, outputs=[], deduction=Deduction())
     assert journal.durations("kling:global", "k") == [30.0, 10.0]
     assert journal.durations("kling:global", "other") == []

@@ -221,7 +221,8 @@ def test_a_record_that_another_process_has_begun_anew_is_not_set_aside(tmp_path:
     path = tmp_path / "journal.sqlite3"
     slow, fast = Journal(path), Journal(path)
     slow.open()
-    path.rename(tmp_path / "kept.sqlite3")  # what the faster one did
+    for tail in ("", "-wal", "-shm"):  # what the faster one did
+        path.with_name(path.name + tail).rename(tmp_path / f"kept.sqlite3{tail}")
     written = prepare(fast)
     with pytest.raises(errors.JournalError, match="begun a new one"):
         raise slow._trouble(sqlite3.DatabaseError("database disk image is malformed"))

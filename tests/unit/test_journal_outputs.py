@@ -13,6 +13,7 @@ import pytest
 
 from kling_takes.apis.journal import Journal, KeptOutput, Row
 from kling_takes.apis.journal.schema import MIGRATIONS
+from kling_takes.apis.kling.deduction import Deduction
 from kling_takes.tests.builders import prepare
 
 PICTURES = (KeptOutput("image", "77.png"), KeptOutput("image", "77-2.png"))
@@ -30,7 +31,7 @@ def finish(journal: Journal, outputs: Sequence[KeptOutput]) -> int:
     """Bring a take to the end of its task; returns its row's number."""
     row_id = prepare(journal).row_id
     journal.submitted(row_id, "77", now=1.0, dialect="legacy")
-    journal.succeeded(row_id, now=2.0, outputs=outputs, deducted_units=None)
+    journal.succeeded(row_id, now=2.0, outputs=outputs, deduction=Deduction())
     return row_id
 
 
@@ -58,7 +59,7 @@ def test_a_delivery_that_says_nothing_of_the_results_leaves_them(journal: Journa
 
 def test_a_task_that_names_no_results_any_more_leaves_those_known_before(journal: Journal) -> None:
     row_id = finish(journal, [KeptOutput("video", "77.mp4", "5.041")])
-    journal.succeeded(row_id, now=9.0, outputs=(), deducted_units=None)
+    journal.succeeded(row_id, now=9.0, outputs=(), deduction=Deduction())
     assert found(journal).outputs == (KeptOutput("video", "77.mp4", "5.041"),)
     assert found(journal).duration == "5.041"
 
@@ -120,8 +121,8 @@ def test_the_journal_of_the_first_version_keeps_its_takes_and_learns_of_results(
     assert journal.durations("kling:global", "k") == [49.0]
     assert journal.spent_today(practice=False, day_start=0.0) == pytest.approx(0.35)
     assert prepare(journal).state == "delivered"
-    journal.succeeded(row.row_id, now=2000.0, outputs=PICTURES, deducted_units=None)
+    journal.succeeded(row.row_id, now=2000.0, outputs=PICTURES, deduction=Deduction())
     assert found(journal).outputs == PICTURES
     journal.close()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kling_takes.apis.kling import packs
+from kling_takes.apis.kling.deduction import Deduction
 from kling_takes.apis.kling.dialects.legacy import LEGACY
 from kling_takes.apis.kling.dialects.standard import STANDARD
 from kling_takes.apis.kling.responses import (
@@ -94,7 +95,7 @@ def test_the_recorded_create_of_the_new_standard_parses() -> None:
     assert task.phase is Phase.SUBMITTED
     assert task.created_at == 1790605869.865
     assert task.outputs == ()
-    assert task.deducted_units is None
+    assert task.deduction == Deduction()
 
 
 def test_the_recorded_result_of_the_new_standard_parses() -> None:
@@ -103,7 +104,7 @@ def test_the_recorded_result_of_the_new_standard_parses() -> None:
     assert task.phase is Phase.SUCCEEDED
     url = "https://v15-kling-fdl.klingai.com/x.mp4"
     assert task.outputs == (Output("video", url, id="v", duration="5.041"),)
-    assert task.deducted_units == 3.0
+    assert task.deduction == Deduction(units=3.0)
     assert task.created_at is None
 
 
@@ -134,7 +135,7 @@ def test_a_finished_task_of_the_first_generation_parses() -> None:
     assert task is not None
     assert (task.task_id, task.external_task_id) == ("771122334455667788", "kt-1")
     assert task.phase is Phase.SUCCEEDED
-    assert task.deducted_units == 1.5
+    assert task.deduction == Deduction(units=1.5, cash=0.0)
     assert (task.created_at, task.updated_at) == (1722769557.708, 1722769657.708)
     assert task.outputs == (Output("video", "https://x/y.mp4", id="v", duration="5.041"),)
 
@@ -155,7 +156,8 @@ def test_a_failed_task_says_why() -> None:
     assert task is not None
     assert other is not None
     assert (task.phase, task.message) == (other.phase, other.message) == (Phase.FAILED, message)
-    assert other.deducted_units == 0.0
+    assert other.deduction == Deduction(units=0.0)
+    assert not other.deduction
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_an_answer_that_leaves_our_id_out_is_still_ours() -> None:
     )
 
 
-def test_only_units_of_a_video_pack_count_as_deducted() -> None:
+def test_units_of_a_video_pack_and_cash_count_as_deducted() -> None:
     billing = [
         {"charge_type": "unit", "amount": "2.4", "package_type": "video"},
         {"charge_type": "unit", "amount": "0.6", "package_type": "video"},
@@ -245,7 +247,8 @@ def test_only_units_of_a_video_pack_count_as_deducted() -> None:
     ]
     task = STANDARD.task(standard({"id": "1", "status": "succeeded", "billing": billing}))
     assert task is not None
-    assert task.deducted_units == pytest.approx(3.0)
+    assert task.deduction.units == pytest.approx(3.0)
+    assert (task.deduction.cash, task.deduction.currency) == (0.35, "USD")
 
 
 def test_units_of_images_are_told_where_no_videos_are_billed() -> None:
@@ -255,14 +258,14 @@ def test_units_of_images_are_told_where_no_videos_are_billed() -> None:
     ]
     task = STANDARD.task(standard({"id": "1", "status": "succeeded", "billing": billing}))
     assert task is not None
-    assert task.deducted_units == 24.0
+    assert task.deduction == Deduction(units=24.0)
 
 
 @pytest.mark.parametrize("told", ["", "none", "nan", "inf", None])
 def test_a_deduction_that_is_no_number_is_not_known(told: str | None) -> None:
     task = LEGACY.task(legacy({"task_id": "1", "task_status": "succeed", "final_unit_deduction": told}))
     assert task is not None
-    assert task.deducted_units is None
+    assert task.deduction == Deduction()
 
 
 @pytest.mark.parametrize(

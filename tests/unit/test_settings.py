@@ -45,6 +45,7 @@ def test_a_key_alone_gives_the_global_host_and_the_users_own_account(folder: Pat
         max_wait_seconds=3600,
         shares_account=False,
         user_dir=folder,
+        keep_bytes=20e9,
     )
 
 

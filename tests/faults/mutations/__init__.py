@@ -6,13 +6,15 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import doubt, kept, leaks, purchase, results, spending
+from . import bill, doubt, kept, leaks, purchase, record, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
 
 MUTATIONS: tuple[Mutation, ...] = (
     *purchase.MUTATIONS,
+    *bill.MUTATIONS,
+    *record.MUTATIONS,
     *doubt.MUTATIONS,
     *spending.MUTATIONS,
     *results.MUTATIONS,

@@ -13,10 +13,14 @@ from .form import (
     OUTPUTS,
     PAID,
     SETTINGS,
+    SOURCE_CREATION,
     SOURCE_JOURNAL,
     SOURCE_JOURNAL_FILE,
     SOURCE_PAID,
+    SOURCE_PLAN,
     SOURCE_ROWS,
+    SOURCE_SENDING,
+    SOURCE_STUDIO,
     Edit,
     Mutation,
     one,
@@ -39,8 +43,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         (
             Edit(
                 SOURCE_JOURNAL,
-                "            return row_of(found)\n\n        return self._write(work)",
-                "            return row_of(found)\n\n"
+                "            return row_of(connection.execute(of_this, own).fetchone())\n\n"
+                "        return self._write(work)",
+                "            return row_of(connection.execute(of_this, own).fetchone())\n\n"
                 "        with self._lock:\n            connection = self.open()\n"
                 "            if not connection.in_transaction:\n"
                 '                connection.execute("BEGIN IMMEDIATE")\n'
@@ -65,8 +70,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "the answer's task id is not written down before the waiting begins",
         SOURCE_PAID,
-        "            await journal.call(\n                journal.submitted, row.row_id, task.task_id, "
-        "now=now, dialect=name, adopted=adopted\n            )\n",
+        "            await journal.call(\n                journal.submitted,\n                row.row_id,\n"
+        "                task.task_id,\n                now=now,\n                dialect=name,\n"
+        "                adopted=adopted,\n                payer=self.payer,\n            )\n",
         "",
         PAID,
         *KILL_IN_DOUBT,
@@ -74,8 +80,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a row goes back to an earlier state",
         SOURCE_JOURNAL,
-        "WHERE row_id = ? AND state IN ({marks})",
-        "WHERE row_id = ? AND (1 OR state IN ({marks}))",
+        "WHERE row_id = ? AND state IN ({_marks(states)})",
+        "WHERE row_id = ? AND (1 OR state IN ({_marks(states)}))",
         JOURNAL,
     ),
     one(
@@ -87,7 +93,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a journal of a newer version is written to",
-        SOURCE_JOURNAL_FILE,
+        SOURCE_CREATION,
         "if version > known:",
         "if version > known + 1000:",
         JOURNAL_FILE,
@@ -103,33 +109,34 @@ MUTATIONS: tuple[Mutation, ...] = (
     # -- one id for one purchase ---------------------------------------------------------------------------
     one(
         "a retry goes out under a fresh id",
-        SOURCE_PAID,
-        "task = await self._create(row, external_id)",
-        "task = await self._create(row, external_id and external_id[:-1] + str(send.doubts % 10))",
+        SOURCE_SENDING,
+        "api.create(self._plan, self._id, self._headers)",
+        "api.create(\n                    self._plan, self._id and self._id[:-1] + str(self._doubts % 10), "
+        "self._headers\n                )",
         PAID,
     ),
     one(
-        "a retry goes out under the next attempt's id",
+        "a run in doubt goes on under the next attempt's id",
         SOURCE_PAID,
-        "task = await self._create(row, external_id)",
-        "task = await self._create(row, external_id and self._external_id(row.attempt + send.doubts))",
+        "external_id = self._external_id(attempt, self.take)",
+        "external_id = self._external_id(attempt + (open_row is not None), self.take)",
         PAID,
+        GUARD,
     ),
     one(
         "an id that exists is answered with another id",
-        SOURCE_PAID,
-        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
-        "                        if external_id is not None:\n"
-        "                            external_id = self._external_id(row.attempt + 1000)\n"
-        "                            continue\n"
-        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
+        SOURCE_SENDING,
+        "                return await self._existing(error)\n",
+        "                if self._id is not None and not self._id.endswith('-2'):\n"
+        "                    self._id += '-2'\n                    continue\n"
+        "                return await self._existing(error)\n",
         PAID,
     ),
     one(
         "the take number is no part of the take",
-        "apis/plan.py",
-        "take=take_id(product.canonical(request), number),",
-        "take=take_id(product.canonical(request), 0),",
+        SOURCE_PLAN,
+        "for each in (whole_number, number)",
+        "for each in (0,)",
         PAID,
     ),
     one(
@@ -164,9 +171,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "two nodes with the same take do not wait for each other",
-        "apis/studio.py",
-        "async with lock, open_session():",
-        "async with open_session():",
+        SOURCE_STUDIO,
+        "            else:\n                await stack.enter_async_context(lock)\n",
+        "",
         ELSEWHERE,
     ),
     # -- whose account -------------------------------------------------------------------------------------
@@ -194,15 +201,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a lost reply of the proxy is sent again in the same run",
-        SOURCE_PAID,
-        "            raise await self._in_doubt(row, error.message, error.code) from None",
+        SOURCE_SENDING,
+        "            raise await in_doubt(self._context, self._status, self._row, error.message, error.code) "
+        "from None",
         "            return None",
         COMFY,
     ),
     one(
         "a proxy create that was cut off is sent again without a word",
         SOURCE_PAID,
-        '            raise await self._in_doubt(row, "An earlier run of this take was cut off.")',
+        "            raise await in_doubt(self.context, self.status, row, "
+        '"An earlier run of this take was cut off.")',
         "            return None",
         COMFY,
     ),
@@ -215,9 +224,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a proxy create has no idempotency key",
-        SOURCE_PAID,
-        'headers["Idempotency-Key"] = idempotency_key',
-        'headers["X-Nothing"] = idempotency_key',
+        SOURCE_SENDING,
+        '{"Idempotency-Key": idempotency_key}',
+        '{"X-Nothing": idempotency_key}',
         COMFY,
     ),
     one(

@@ -14,7 +14,9 @@ from .form import (
     SOURCE_JOURNAL_FILE,
     SOURCE_PAID,
     SOURCE_SPENDING,
+    SOURCE_STUDIO,
     TWO_DIALECTS,
+    Edit,
     Mutation,
     one,
 )
@@ -30,14 +32,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a failed task is tried again by itself",
-        "apis/studio.py",
-        "        context, status = self.context, Status(reporter, self.context.clock)\n"
-        "        account, begun",
-        "        try:\n            return await self._once(plan, files, reporter)\n"
-        "        except errors.TaskFailed:\n            return await self._once(plan, files, reporter)\n\n"
-        "    async def _once(self, plan, files, reporter, prompt_id=None, node_id=None):\n"
-        "        context, status = self.context, Status(reporter, self.context.clock)\n"
-        "        account, begun",
+        SOURCE_STUDIO,
+        "        return await self.take_in_turn(\n            plan.model, made,",
+        "        with suppress(errors.TaskFailed):\n"
+        "            return await self.take_in_turn(plan.model, made, files=files, reporter=reporter)\n"
+        "        return await self.take_in_turn(\n            plan.model, made,",
         FOLLOWER,
     ),
     one(
@@ -89,15 +88,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "collected takes count towards the daily limit",
         SOURCE_SPENDING,
-        "prepared_at >= ? AND adopted = 0 AND state NOT IN ('refused', 'failed')",
-        "prepared_at >= ? AND state NOT IN ('refused', 'failed')",
+        "prepared_at >= ? AND adopted = 0\n",
+        "prepared_at >= ?\n",
         JOURNAL,
     ),
     one(
         "what may have been bought does not count towards the daily limit",
         SOURCE_SPENDING,
-        "adopted = 0 AND state NOT IN ('refused', 'failed')\n",
-        "adopted = 0 AND state NOT IN ('refused', 'failed', 'prepared', 'told')\n",
+        "(state NOT IN ('refused', 'failed')\n",
+        "(state NOT IN ('refused', 'failed', 'prepared', 'told')\n",
         JOURNAL,
     ),
     one(
@@ -108,16 +107,22 @@ MUTATIONS: tuple[Mutation, ...] = (
         JOURNAL,
         JOURNAL_GUARD,
     ),
-    one(
+    Mutation(
         "two processes both take the last of the daily limit",
-        SOURCE_JOURNAL,
-        "        def work(connection: sqlite3.Connection) -> Row:\n"
-        "            if limit_usd is not None:\n"
-        "                spent = self._spent(connection, purchase, day_start)\n",
-        "        spent = self._spent(self.open(), purchase, day_start)\n\n"
-        "        def work(connection: sqlite3.Connection) -> Row:\n"
-        "            if limit_usd is not None:\n",
-        JOURNAL_GUARD,
+        (
+            Edit(
+                SOURCE_JOURNAL,
+                "        def work(connection: sqlite3.Connection) -> Row:\n            before",
+                "        spent = self._spent(self.open(), purchase, day_start)\n\n"
+                "        def work(connection: sqlite3.Connection) -> Row:\n            before",
+            ),
+            Edit(
+                SOURCE_JOURNAL,
+                "                    spent = self._spent(connection, purchase, day_start)\n",
+                "",
+            ),
+        ),
+        (JOURNAL_GUARD,),
     ),
     one(
         "a purchase gives way to one that came between its sum and its row",
@@ -136,21 +141,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a task found in the other dialect is followed in this one",
         SOURCE_PAID,
-        "                            dialect=dialect,\n",
-        "",
+        "adopted=sent.adopted, dialect=sent.dialect\n",
+        "adopted=sent.adopted\n",
         TWO_DIALECTS,
     ),
     # -- waiting -------------------------------------------------------------------------------------------
     one(
         "a server makes us wait for days",
         "apis/polling.py",
-        "return max(own, min(asked, ceiling))",
+        "return max(own, min(asked, RETRY_AFTER_CEILING))",
         "return max(own, asked)",
         "tests/unit/test_polling.py",
     ),
     one(
         "an endless Retry-After gets through",
-        SOURCE_CLIENT,
+        "apis/answer.py",
         'return seconds if 0 <= seconds < float("inf") else None',
         "return seconds",
         CLIENT,
