@@ -20,7 +20,7 @@ async def test_a_take_is_bought_and_delivered(tmp_path: Path) -> None:
         assert delivered.task_id == s.committed[0].id
         assert delivered.duration
         assert float(delivered.duration) > 0
-        assert delivered.deducted_units == pytest.approx(1.5)
+        assert delivered.deduction.units == pytest.approx(1.5)
         assert len(s.committed) == 1
 
 
