@@ -99,9 +99,7 @@ class Follower:
             deduction=task.deduction,
         )
 
-    async def _fetched(
-        self, ref: TaskRef, typical: float, collected: bool, slot: Slot | None
-    ) -> Delivered:
+    async def _fetched(self, ref: TaskRef, typical: float, collected: bool, slot: Slot | None) -> Delivered:
         journal, clock = self.context.journal, self.context.clock
         earlier = await journal.call(journal.durations, self.context.settings.account, ref.timing_key)
         if self.context.on_this_computer:

@@ -23,9 +23,6 @@ FORGOTTEN = (
 IN_LINE = "Waiting in line: the takes before it go first"
 WAITING = "Waiting for a free slot: your Kling account runs as many tasks as it may"
 SLOWER = "Asked to send more slowly, waiting"
-NO_SLOT = (
-    "Your Kling account had no free slot in all this time. Queue again later, or raise KLING_MAX_WAIT_MINUTES."
-)
-TOO_FAST = (
-    "Requests were refused as too fast in all this time. Queue again later, or raise KLING_MAX_WAIT_MINUTES."
-)
+_LATER = "Queue again later, or raise KLING_MAX_WAIT_MINUTES."
+NO_SLOT = f"Your Kling account had no free slot in all this time. {_LATER}"
+TOO_FAST = f"Requests were refused as too fast in all this time. {_LATER}"

@@ -72,8 +72,8 @@ class Sending:
     async def send(self) -> Sent:
         """Return the task, once Kling has it.
 
-        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open; each
-        says what it means for money, and the journal has it too.
+        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open;
+        each says what it means for money, and the journal has it too.
         """
         price = self._plan.price
         self._status.show(f"Sending · about {price}" if price else "Sending · price not known")

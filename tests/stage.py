@@ -162,7 +162,7 @@ def in_virtual_time(folder: Path, story: Callable[[Stage], Coroutine[Any, Any, T
 
     with (
         no_threads(),
-        mock.patch.object(journal_file, "ThreadPoolExecutor", lambda **_: OnTheLoop(loop)),
+        mock.patch.object(journal_file, "ThreadPoolExecutor", side_effect=lambda **_: OnTheLoop(loop)),
         contextlib.closing(loop),
     ):
         return loop.run_until_complete(tell())

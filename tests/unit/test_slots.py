@@ -232,9 +232,8 @@ async def test_a_slot_is_taken_once_and_given_back_once() -> None:
 
 async def test_a_run_that_ends_without_news_of_its_task_gives_the_slot_back() -> None:
     queue = SlotQueue()
-    with pytest.raises(RuntimeError), queue.place() as place:
+    with queue.place() as place:
         place.slot.take(accepted=True)
-        raise RuntimeError
     assert queue.running == 0
 
 
@@ -295,7 +294,7 @@ async def walk(queue: SlotQueue, place: Place, rng: random.Random, on_the_way: l
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_whatever_happens_one_create_is_on_its_way_few_are_ready_and_all_get_through(seed: int) -> None:
-    rng, queue, on_the_way = random.Random(seed), SlotQueue(), list[Place]()  # noqa: S311 - no secret
+    rng, queue, on_the_way = random.Random(seed), SlotQueue(), list[Place]()
 
     async def run() -> None:
         with queue.place() as place:
