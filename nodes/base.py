@@ -142,11 +142,13 @@ class KlingNodeBase:
             async with account_access.at_work(unique_id, *hidden) as (studio, reporter):
                 values, pictures = self._given(inputs)
                 route = studio.route(self.REQUEST, values)
-                reporter.line.price = route.price
+                reporter.costs(route.price)
+                reporter.note(f"Paid by {studio.payer}.")
 
                 async def plan() -> Plan:
+                    await reporter.sum_known()
                     made = await self._plan(studio, route, values, pictures, take)
-                    for note in (f"Paid by {studio.payer}.", *made.notes):
+                    for note in made.notes:
                         reporter.note(note)
                     return made
 
