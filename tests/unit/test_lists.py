@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 import weakref
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,9 +19,12 @@ from kling_takes.apis.plan import Plan
 from kling_takes.apis.slots import slot_queue
 from kling_takes.apis.studio import Studio
 from kling_takes.simulator.faults import Fault
+from kling_takes.simulator.server import SimulatorServer
+from kling_takes.simulator.state import State
 from kling_takes.tests.builders import text_request
 from kling_takes.tests.stage import Stage, in_virtual_time, real_stage
 
+LAUNCH = Path(__file__).resolve().parent.parent.parent / "devtools" / "launch.py"
 #: a simulator whose videos take ten seconds each
 TEN: dict[str, Any] = {"submitted_seconds": 0.0, "processing_seconds": 10.0, "processing_per_second": 0.0}
 RICH = {"balance_units": 1e6}
@@ -301,3 +307,18 @@ def test_a_reply_that_is_lost_holds_nobody_up_and_the_order_stays(tmp_path: Path
         assert [s.state.creates_received, len(s.committed)] == [6, 4]
 
     in_virtual_time(tmp_path, story, **TEN)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the allocator keeps what was freed")
+def test_a_list_of_pictures_takes_little_more_memory_than_one(tmp_path: Path) -> None:
+    with SimulatorServer(State(**{**TEN, "processing_seconds": 0.3}, **RICH, render="tiny")) as kling:
+        kling.state.concurrency_limit = 20
+        command = [sys.executable, str(LAUNCH), "pack", "tests.picture_list", kling.url, "12", str(tmp_path)]
+        # Large blocks go back to the system at once, so that what is counted is what is used.
+        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}
+        reply = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=120, check=False
+        )
+        assert reply.returncode == 0, reply.stderr
+        assert len(kling.state.committed()) == 13
+    assert int(reply.stdout) < 60e6
