@@ -313,12 +313,12 @@ def test_a_reply_that_is_lost_holds_nobody_up_and_the_order_stays(tmp_path: Path
 def test_a_list_of_pictures_takes_little_more_memory_than_one(tmp_path: Path) -> None:
     with SimulatorServer(State(**{**TEN, "processing_seconds": 0.3}, **RICH, render="tiny")) as kling:
         kling.state.concurrency_limit = 20
-        command = [sys.executable, str(LAUNCH), "pack", "tests.picture_list", kling.url, "12", str(tmp_path)]
+        command = [sys.executable, str(LAUNCH), "pack", "tests.picture_list", kling.url, "8", str(tmp_path)]
         # Large blocks go back to the system at once, so that what is counted is what is used.
         environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}
         reply = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=120, check=False
         )
         assert reply.returncode == 0, reply.stderr
-        assert len(kling.state.committed()) == 13
+        assert len(kling.state.committed()) == 9
     assert int(reply.stdout) < 60e6
