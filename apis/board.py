@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import accumulate
 
 from .kling.products.base import Price
 
 #: how full the bar gets before a result is there: an estimate must not look like an end
 PROGRESS_BEFORE_END = 0.95
-#: notes that are shown of a list
-NEWEST_NOTES = 3
+#: characters of the notes that are shown of a list
+ROOM_FOR_NOTES = 500
 
 
 class Stage(Enum):
@@ -36,6 +37,8 @@ class Line:
     fraction: float = 0.0
     stage: Stage = Stage.WAITING
     price: Price | None = None
+    #: whether it has been decided what the price is, or that none is known
+    is_priced: bool = False
     notes: list[str] = field(default_factory=list)
 
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
@@ -52,12 +55,15 @@ class Board:
     def __init__(self) -> None:
         """Begin with none."""
         self.lines: dict[int, Line] = {}
-        #: whether a text about it is on its way
-        self.is_due = False
         self._notes: list[tuple[int, str]] = []
 
     @property
-    def over(self) -> bool:
+    def is_list(self) -> bool:
+        """Whether there is more than one."""
+        return len(self.lines) > 1
+
+    @property
+    def is_over(self) -> bool:
         """Whether every take has come to its end."""
         return all(line.stage in (Stage.DONE, Stage.FAILED) for line in self.lines.values())
 
@@ -75,15 +81,18 @@ class Board:
 
     def text(self, prefix: str = "") -> str:
         """Return everything to show; ``prefix`` stands before each line of a take."""
-        if len(self.lines) == 1:
+        if not self.is_list:
             (line,) = self.lines.values()
             return "\n".join([prefix + line.text, *line.notes]) if line.text else ""
-        said, shown = {text for _, text in self._notes}, []
-        for place, text in reversed(self._notes):
-            if text in said:  # a note that every item has is said once
-                said.remove(text)
-                shown.append(f"{place + 1}: {text}")
-        return "\n".join([prefix + self._counts(), *self._sum(), *shown[:NEWEST_NOTES]])
+        return "\n".join([prefix + self._counts(), *self._sum(), *self._shown_notes()])
+
+    def _shown_notes(self) -> list[str]:
+        """Return what several takes say, once, then the newest of the others, as far as there is room."""
+        said = Counter(text for _, text in self._notes)
+        notes = [text for text, count in said.items() if count > 1]
+        notes += [f"{place + 1}: {text}" for place, text in reversed(self._notes) if said[text] == 1]
+        ends = accumulate(len(note) for note in notes)
+        return [note for note, end in zip(notes, ends, strict=True) if end <= ROOM_FOR_NOTES]
 
     def _counts(self) -> str:
         counted = Counter(line.stage for line in self.lines.values())

@@ -1,9 +1,10 @@
-"""Leaving work that somebody has cancelled, soon and without losing what it has to write down."""
+"""Work that somebody cancels: left soon, and without losing what it has to write down."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -46,6 +47,17 @@ async def unless(
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE)
         raise
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do ``work`` beside the block; it ends with the block at the latest."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def _look_at_outcome(task: asyncio.Future[Any]) -> None:

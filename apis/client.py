@@ -326,9 +326,9 @@ class PollingOperation(Generic[Resp]):
             pause = max(asked, self.schedule.delay(self.elapsed + waited)) if not failures else asked
             if self.deadline is not None and waited + pause > self.deadline:
                 raise errors.StillRunning(
-                    f"Kling has not finished within {waited / 60:.0f} min of waiting. The task goes on there "
-                    "and is paid when it is done: queue the same take again to collect it, nothing is paid "
-                    "twice. KLING_MAX_WAIT_MINUTES sets how long to wait.",
+                    f"Kling has not finished within {round(self.deadline / 60, 2):g} min of waiting. The "
+                    "task goes on there and is paid when it is done: queue the same take again to collect "
+                    "it, nothing is paid twice. KLING_MAX_WAIT_MINUTES sets how long to wait.",
                     task_id=self.task_id,
                 )
             await clock.sleep(pause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -61,12 +61,12 @@ class Follower:
         *,
         typical: float,
         collected: bool,
-        slot: Callable[[], Slot] | None = None,
+        slot: Slot | None = None,
     ) -> Delivered:
         """Return the results of a task that usually takes ``typical`` seconds.
 
-        ``slot`` gives the slot that the task holds while it runs. The wait for Kling begins here, and lasts
-        as long as the settings say. Raises TaskFailed, TaskEnded, StillRunning, TaskGone, NotFound and
+        ``slot`` is what it takes of the account while it runs. The wait for Kling begins here, and lasts as
+        long as the settings say. Raises TaskFailed, TaskEnded, StillRunning, TaskGone, NotFound and
         DownloadFailed, each with the task's id.
         """
         with already_bought(task.task_id, task.external_task_id):
@@ -98,9 +98,7 @@ class Follower:
             deduction=task.deduction,
         )
 
-    async def _fetched(
-        self, ref: TaskRef, typical: float, collected: bool, slot: Callable[[], Slot] | None
-    ) -> Delivered:
+    async def _fetched(self, ref: TaskRef, typical: float, collected: bool, slot: Slot | None) -> Delivered:
         journal, clock = self.context.journal, self.context.clock
         earlier = await journal.call(journal.durations, self.context.settings.account, ref.timing_key)
         if self.context.on_this_computer:
@@ -208,7 +206,7 @@ class Follower:
 
         def progress(done: int, whole: int | None) -> None:
             of = f" of {whole / 1e6:.1f}" if whole else ""
-            self.status.show(f"Downloading{of_all and f'{of_all}:'} {done / 1e6:.1f}{of} MB")
+            self.status.show_soon(f"Downloading{of_all and f'{of_all}:'} {done / 1e6:.1f}{of} MB")
 
         self.status.show(f"Downloading{of_all}")
         try:
@@ -236,21 +234,22 @@ class Follower:
             error.message += " It is made and stays at Kling; queue the same take again to collect it."
             raise
 
-    async def _finished(self, ref: TaskRef, expected: float, slot: Callable[[], Slot] | None) -> KlingTask:
+    async def _finished(self, ref: TaskRef, expected: float, slot: Slot | None) -> KlingTask:
         clock, journal = self.context.clock, self.context.journal
         elapsed = max(0.0, clock.time() - (ref.submitted_at or clock.time()))
         self.status.expect(elapsed, expected)
         started_at: float | None = None
         seen: KlingTask | None = None
-        held = slot() if slot is not None else None
+        if slot is not None and not ref.named:  # what has named results has ended
+            slot.take()
 
         def on_task(task: KlingTask) -> None:
             nonlocal started_at, seen
             seen = task
             if task.phase is Phase.PROCESSING and started_at is None:
                 started_at = clock.time()
-            if held is not None and task.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ENDED):
-                held.free()
+            if slot is not None and task.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ENDED):
+                slot.free()
             self.status.show(_WORDS.get(task.phase, f"Kling says “{task.status[:40]}”"))
 
         def on_trouble(_error: errors.ApiError) -> None:

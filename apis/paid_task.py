@@ -23,7 +23,7 @@ from .lookup import Lookup
 from .payer import bought_elsewhere
 from .plan import Plan
 from .sending import Sending, in_doubt
-from .slots import Place, Slot, SlotQueue
+from .slots import Place
 from .status import Status
 from .take import external_task_id, idempotency_key
 from .task_ref import TaskRef
@@ -36,8 +36,6 @@ class Bought:
     task: TaskRef
     #: whether this run made it exist
     by_this_run: bool
-    #: the slot that it holds, where this run made it
-    slot: Slot | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class PaidTask:
         context: Context,
         plan: Plan,
         status: Status,
-        queue: SlotQueue,
         place: Place,
         prompt_id: str | None = None,
         node_id: str | None = None,
@@ -66,7 +63,6 @@ class PaidTask:
         self.context = context
         self.plan = plan
         self.status = status
-        self.queue = queue
         self.place = place
         self.prompt_id = prompt_id
         self.node_id = node_id
@@ -74,7 +70,6 @@ class PaidTask:
         self.payer = context.settings.credential.fingerprint()
         self.take = plan.take
         self.secret = ""
-        self.slot: Slot | None = None
 
     # -- the take as a whole ---------------------------------------------------------------------------
 
@@ -90,7 +85,7 @@ class PaidTask:
         if row is not None and row.task_id is not None and row.state != "failed":
             return Bought(await self._of_this_key(row), by_this_run=False)
         attempt = await self._attempt(row)
-        return Bought(TaskRef.of_row(attempt.row), attempt.by_this_run, self.slot)
+        return Bought(TaskRef.of_row(attempt.row), attempt.by_this_run)
 
     async def _latest(self) -> Row | None:
         """Return the row of the latest attempt, under whichever name the take was bought, and go on there."""
@@ -167,9 +162,11 @@ class PaidTask:
         # Before the row: a run that fails or is cancelled here has sent nothing, and leaves no doubt behind.
         if external_id is None:
             self.secret = installation_secret(self.context.journal.path.parent, resend=open_row is not None)
-        if self.queue.is_full:
+        if self.place.queue.is_full:
             self.status.show(purchase_words.WAITING)
-        await self.place.turn(self.context.clock.sleep)
+        elif not self.place.is_next:
+            self.status.show(purchase_words.IN_LINE)
+        await self.place.turn(self.context.clock)
         purchase = self._purchase(attempt, external_id)
         try:
             row = await self._prepare(purchase, self.context.settings.max_usd_per_day)
@@ -188,9 +185,8 @@ class PaidTask:
                 self.context, self.status, row, "Another process is buying this take at this moment."
             )
         key = None if external_id else idempotency_key(self.take, row.attempt, self.secret)
-        sending = Sending(self.context, self.plan, self.status, self.queue, self.place, self.lookup, row, key)
+        sending = Sending(self.context, self.plan, self.status, self.place, self.lookup, row, key)
         sent = await sending.send()
-        self.slot = sent.slot
         return await self._record(
             row, sent.task, by_this_run=sent.by_this_run, adopted=sent.adopted, dialect=sent.dialect
         )

@@ -20,4 +20,9 @@ FORGOTTEN = (
     "Kling says that this take was bought before and has not shown it for the second time: it is older than "
     "what Kling keeps. Nothing was paid. Choose another number for take to make it anew."
 )
+IN_LINE = "Waiting in line: the takes before it go first"
 WAITING = "Waiting for a free slot: your Kling account runs as many tasks as it may"
+SLOWER = "Asked to send more slowly, waiting"
+_LATER = "Queue again later, or raise KLING_MAX_WAIT_MINUTES."
+NO_SLOT = f"Your Kling account had no free slot in all this time. {_LATER}"
+TOO_FAST = f"Requests were refused as too fast in all this time. {_LATER}"

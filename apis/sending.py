@@ -18,8 +18,8 @@ from .kling.responses import KlingTask
 from .lookup import NEVER_TWICE, Lookup
 from .outcomes import NO_FREE_SLOT
 from .plan import Plan
-from .polling import RETRY_AFTER_CEILING, backoff
-from .slots import Place, Slot, SlotQueue
+from .polling import backoff, obeyed_retry_after
+from .slots import Pause, Place
 from .status import Status
 
 
@@ -34,8 +34,6 @@ class Sent:
     by_this_run: bool
     #: whether somebody else's create under the same id did
     adopted: bool = False
-    #: the slot that it holds, where this run made it
-    slot: Slot | None = None
 
 
 class Sending:
@@ -46,7 +44,6 @@ class Sending:
         context: Context,
         plan: Plan,
         status: Status,
-        queue: SlotQueue,
         place: Place,
         lookup: Lookup,
         row: Row,
@@ -56,7 +53,6 @@ class Sending:
         self._context = context
         self._plan = plan
         self._status = status
-        self._queue = queue
         self._place = place
         self._lookup = lookup
         self._row = row
@@ -69,15 +65,15 @@ class Sending:
         #: whether a create is on its way whose outcome nobody knows yet
         self._under_way = False
         self._undelivered = 0
-        self._throttled = 0
+        self._too_fast = 0
         #: when we began to wait for a slot while nothing of ours ran
         self._waited_since = context.clock.monotonic()
 
     async def send(self) -> Sent:
         """Return the task, once Kling has it.
 
-        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open; each
-        says what it means for money, and the journal has it too.
+        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open;
+        each says what it means for money, and the journal has it too.
         """
         price = self._plan.price
         self._status.show(f"Sending · about {price}" if price else "Sending · price not known")
@@ -110,7 +106,8 @@ class Sending:
             try:
                 self._under_way = True
                 task = await self._context.api.create(self._plan, self._id, self._headers)
-                return Sent(task, self._plan.dialect, by_this_run=True, slot=Slot(self._queue))
+                self._place.slot.take(accepted=True)
+                return Sent(task, self._plan.dialect, by_this_run=True)
             except errors.NeverDelivered as error:
                 self._under_way = False
                 await self._after_undelivered(error)
@@ -145,23 +142,23 @@ class Sending:
 
     async def _after_throttled(self, error: errors.Throttled) -> None:
         """Wait for a slot, for as long as tasks of ours run; else for as long as the user said."""
-        self._throttled += 1
-        now = self._context.clock.monotonic()
+        now, queue = self._context.clock.monotonic(), self._place.queue
+        asked = obeyed_retry_after(error.retry_after, 0.0)
         if error.code == NO_FREE_SLOT:
-            self._queue.refused()
-        if self._queue.running:
+            queue.refused(now)
+            pause = Pause(asked, max(asked, queue.patience(now)))
+            state, end = purchase_words.WAITING, purchase_words.NO_SLOT
+        else:  # too fast: that a task of ours ends changes nothing
+            self._too_fast += 1
+            asked = max(asked, backoff(self._too_fast, jitter=random.random()))
+            pause = Pause(asked, asked)
+            state, end = purchase_words.SLOWER, purchase_words.TOO_FAST
+        if queue.running:
             self._waited_since = now
-        asked = min(error.retry_after or 0.0, RETRY_AFTER_CEILING)
-        pause = max(asked, self._queue.patience(self._throttled))
-        if now - self._waited_since + pause > self._context.settings.max_wait_seconds:
-            raise errors.Throttled(
-                "Your Kling account had no free slot in all this time. Queue again later, or raise "
-                "KLING_MAX_WAIT_MINUTES.",
-                code=error.code,
-                request_id=error.request_id,
-            ) from None
-        self._status.show(purchase_words.WAITING)
-        await self._place.turn(self._context.clock.sleep, refusals=self._throttled, asked=asked)
+        elif now - self._waited_since + pause.whole > self._context.settings.max_wait_seconds:
+            raise errors.Throttled(end, code=error.code, request_id=error.request_id) from None
+        self._status.show(state)
+        await self._place.turn(self._context.clock, pause)
 
     async def _existing(self, error: errors.AlreadyExists) -> Sent:
         """Return the task that Kling says exists; raises OutcomeUnknown where it does not show it."""
@@ -171,7 +168,7 @@ class Sending:
             raise errors.AlreadyExists(
                 purchase_words.CONFLICT, code=error.code, request_id=error.request_id
             ) from None
-        self._place.leave()
+        self._place.step_aside()
         try:
             return self._sent_before(*await self._lookup.find_existing(self._id))
         except errors.OutcomeUnknown as unseen:
@@ -187,8 +184,8 @@ class Sending:
         self._doubtful_now = True
         if self._id is None:
             raise await in_doubt(self._context, self._status, self._row, error.message, error.code) from None
-        # The others need not wait while we look; coming back, we are first again.
-        self._place.leave()
+        # The others need not wait while we look; coming back, we have our place again.
+        self._place.step_aside()
         self._status.show("The reply was lost. Looking whether Kling has the task")
         for pause in self._context.policy.lookup_delays:
             await self._context.clock.sleep(pause)
@@ -202,7 +199,7 @@ class Sending:
                 code=error.code,
                 request_id=error.request_id,
             ) from None
-        await self._place.turn(self._context.clock.sleep)
+        await self._place.turn(self._context.clock)
         return None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Protocol
 
 from .clock import Clock
@@ -36,6 +34,10 @@ class Status:
         self._text = text
         self.refresh()
 
+    def show_soon(self, text: str) -> None:
+        """Change a text that changes many times a second; it is shown with the next refresh."""
+        self._text = text
+
     def expect(self, elapsed: float, expected: float) -> None:
         """The task was submitted ``elapsed`` seconds ago and will take about ``expected`` seconds."""
         self._since = self._clock.monotonic() - elapsed
@@ -47,17 +49,8 @@ class Status:
             elapsed = self._clock.monotonic() - self._since
             self._reporter.state(self._text, elapsed, self._expected)
 
-    @asynccontextmanager
-    async def ticking(self) -> AsyncIterator[None]:
-        """Refresh once a second inside the block."""
-        ticker = asyncio.ensure_future(self._tick())
-        try:
-            yield
-        finally:
-            ticker.cancel()
-            await asyncio.wait({ticker})
-
-    async def _tick(self) -> None:
+    async def tick(self) -> None:
+        """Refresh once a second, for ever."""
         while True:
             await asyncio.sleep(TICK)
             self.refresh()

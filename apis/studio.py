@@ -10,8 +10,9 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from . import errors, plan
+from . import errors, plan, purchase_words
 from .account import AccountSummary, summarise
+from .cancelling import beside
 from .client import Connection
 from .clock import Clock, RealClock
 from .comfy_token import TokenRenewal
@@ -30,7 +31,7 @@ from .payer import account_in_words
 from .plan import Plan, Route
 from .recover import find_task
 from .settings import PROXY_PATH, Settings
-from .slots import NEAR, Slot, SlotQueue, account_runs, slot_queue, take_lock
+from .slots import SlotQueue, account_runs, slot_queue, take_lock
 from .status import Reporter, Status
 from .tasks_api import TasksApi
 from .transport import open_session
@@ -167,16 +168,16 @@ class Studio:
         """
         context, status = self.context, Status(reporter, self.context.clock)
         account = context.settings.account
-        queue = slot_queue(account, model)
-        async with status.ticking(), open_session(), AsyncExitStack() as stack:
-            place = await stack.enter_async_context(queue.place())
-            if queue.waiting > NEAR:
-                status.show("Waiting in line: the takes before it go first")
-                await self._learn_slots(queue)
+        async with beside(status.tick()), open_session(), AsyncExitStack() as stack:
+            place = stack.enter_context(slot_queue(account, model).place())
+            if not place.is_near:
+                status.show(purchase_words.IN_LINE)
+                await stack.enter_async_context(beside(self._learn_slots(place.queue)))
             await place.near()
             plan = await make()
             lock, typical = take_lock(account, plan.take), plan.typical_seconds
-            if lock.locked():
+            if lock.is_wanted:
+                # It may take as long as a video: nobody waits behind it, and no picture waits with it.
                 del plan
                 place.leave()
                 status.show("Waiting for another node that makes this very take")
@@ -185,26 +186,23 @@ class Studio:
                 plan = await make()
             else:
                 await stack.enter_async_context(lock)
-            bought = await PaidTask(context, plan, status, queue, place, prompt_id, node_id).buy()
+            bought = await PaidTask(context, plan, status, place, prompt_id, node_id).buy()
             del plan
             place.leave()
             return await Follower(context, files, status).deliver(
-                bought.task,
-                typical=typical,
-                collected=not bought.by_this_run,
-                slot=lambda: bought.slot or Slot(queue),
+                bought.task, typical=typical, collected=not bought.by_this_run, slot=place.slot
             )
 
     async def _learn_slots(self, queue: SlotQueue) -> None:
         """Ask once an hour how many tasks the account runs at once, where a host can tell."""
-        settings, now = self.context.settings, time.monotonic()
+        settings, now = self.context.settings, self.context.clock.monotonic()
         if settings.backend != "kling" or now - _slots_asked.get(settings.account, -ASK_AGAIN) < ASK_AGAIN:
             return
         _slots_asked[settings.account] = now
-        with suppress(errors.ApiError):
+        with suppress(errors.KlingTakesError):
             summary = await self.account()
             if queue.limit is None:
-                queue.limit = summary.concurrency
+                queue.limit = summary.concurrency or None
 
     async def recover(
         self, some_id: str, *, product: str | None, files: Path, reporter: Reporter
@@ -215,7 +213,7 @@ class Studio:
         where Kling has no such task, TaskFailed, TaskEnded, StillRunning, DownloadFailed.
         """
         context, status = self.context, Status(reporter, self.context.clock)
-        async with status.ticking(), open_session():
+        async with beside(status.tick()), open_session():
             status.show("Looking for the task")
             task = await find_task(context, some_id, product)
             return await Follower(context, files, status).deliver(task, typical=UNKNOWN_WAIT, collected=True)

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ..apis.reporter import TakeReporter
 from ..apis.settings import load_settings
 from ..apis.studio import Studio
 from ..apis.transport import in_own_thread
@@ -41,9 +42,9 @@ async def open_studio(comfy_token: str | None, comfy_api_key: str | None) -> Stu
 @asynccontextmanager
 async def at_work(
     unique_id: str | None, comfy_token: str | None, comfy_api_key: str | None
-) -> AsyncIterator[tuple[Studio, host.NodeReporter]]:
+) -> AsyncIterator[tuple[Studio, TakeReporter]]:
     """Open the studio for a node, and the line on which the node says how it is getting on."""
-    with host.NodeReporter(unique_id) as reporter:
+    with host.reporter(unique_id) as reporter:
         studio = await open_studio(comfy_token, comfy_api_key)
         reporter.prefix = SIMULATED if studio.context.simulated else ""
         reporter.say("Getting ready")

@@ -142,9 +142,10 @@ class KlingNodeBase:
             async with account_access.at_work(unique_id, *hidden) as (studio, reporter):
                 values, pictures = self._given(inputs)
                 route = studio.route(self.REQUEST, values)
-                reporter.line.price = route.price
+                reporter.costs(route.price)
 
                 async def plan() -> Plan:
+                    await reporter.sum_known()
                     made = await self._plan(studio, route, values, pictures, take)
                     for note in (*await studio.notes(), *made.notes):
                         reporter.note(note)

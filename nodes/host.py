@@ -6,16 +6,15 @@ machine without it.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
-from ..apis.board import Board, Line, Stage
 from ..apis.cancelling import unless
+from ..apis.reporter import TakeReporter
 
 T = TypeVar("T")
 
@@ -23,8 +22,6 @@ T = TypeVar("T")
 USER_FOLDER = "kling_takes"
 #: steps of a node's progress bar
 PROGRESS_STEPS = 100
-#: seconds between two texts about a list
-TEXT_EVERY = 1.0
 
 
 def user_dir() -> Path:
@@ -105,57 +102,13 @@ def send_progress(fraction: float, node_id: str | None) -> None:
         interrupt_current_processing(True)
 
 
-class NodeReporter:
-    """Shows on the node what its take is doing: a text and the bar.
+def reporter(node_id: str | None) -> TakeReporter:
+    """Return who says on the node that runs now what its take is doing; ``node_id`` is its own name."""
+    prompt_id, executed, place = executing()
+    node = node_id or executed
 
-    ``prefix`` stands before every line; it says where no money is real. Of a list the browser gets one text a
-    second, however many items it has.
-    """
+    def show(text: str, fraction: float) -> None:
+        send_text(text, node)
+        send_progress(fraction, node)
 
-    boards: ClassVar[dict[tuple[str | None, str | None], Board]] = {}
-
-    def __init__(self, node_id: str | None) -> None:
-        """Begin; it belongs to the node that runs now, and ``node_id`` is what that node calls itself."""
-        self.prompt_id, executed, self.index = executing()
-        self.node_id = node_id or executed
-        self.board = self.boards.setdefault((self.prompt_id, self.node_id), Board())
-        self.line = self.board.lines[self.index] = Line()
-        self.prefix = ""
-
-    def __enter__(self) -> NodeReporter:
-        """Belong to the block."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Leave the last line readable until all items of the node are done."""
-        self.line.stage, self.line.fraction = Stage.FAILED if kind else Stage.DONE, 1.0
-        if self.board.over:
-            self._show()
-            self.boards.pop((self.prompt_id, self.node_id), None)
-
-    def note(self, text: str) -> None:
-        """Keep a sentence below the changing line, such as the price."""
-        self.board.note(self.index, text)
-
-    def state(self, text: str, elapsed: float, expected: float | None) -> None:
-        """Show what happens now; ``elapsed`` and ``expected`` in seconds."""
-        self.line.state(text, elapsed, expected)
-        self.show()
-
-    def say(self, text: str) -> None:
-        """Show a line that takes no time: the bar stays where it is."""
-        self.line.text = text
-        self.show()
-
-    def show(self) -> None:
-        """Show the board now, or within a second where it has many items."""
-        if len(self.board.lines) == 1:
-            self._show()
-        elif not self.board.is_due:
-            self.board.is_due = True
-            asyncio.get_running_loop().call_later(TEXT_EVERY, self._show)
-
-    def _show(self) -> None:
-        self.board.is_due = False
-        send_text(self.board.text(self.prefix), self.node_id)
-        send_progress(self.board.fraction, self.node_id)
+    return TakeReporter(prompt_id, node, place, show)

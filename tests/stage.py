@@ -7,11 +7,13 @@ loop is the pack's own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from unittest import mock
 
 from aiohttp import web
 
@@ -20,6 +22,7 @@ from kling_takes.apis.clock import RealClock
 from kling_takes.apis.context import Policy
 from kling_takes.apis.follower import Delivered
 from kling_takes.apis.journal import Journal
+from kling_takes.apis.journal import file as journal_file
 from kling_takes.apis.kling.models import ModelTable
 from kling_takes.apis.kling.request import KlingRequest
 from kling_takes.apis.settings import Settings, load_settings
@@ -27,7 +30,9 @@ from kling_takes.apis.studio import Studio
 from kling_takes.simulator.server import SimulatorServer, create_app
 from kling_takes.simulator.state import SIMULATOR_COMFY_TOKEN, SIMULATOR_KEY, State
 from kling_takes.tests.builders import TABLE, text_request
-from kling_takes.tests.virtual_time import VirtualClock
+from kling_takes.tests.virtual_time import LoopClock, OnTheLoop, VirtualClock, VirtualLoop, no_threads
+
+T = TypeVar("T")
 
 #: short enough that a test of a hanging server stays short
 FAST = Policy(timeouts=Timeouts(connect=1.0, read=0.25, whole=2.0))
@@ -135,6 +140,32 @@ async def stage(folder: Path, **knobs: Any) -> AsyncIterator[Stage]:
             yield place
         finally:
             place.close()
+
+
+def in_virtual_time(folder: Path, story: Callable[[Stage], Coroutine[Any, Any, T]], **knobs: Any) -> T:
+    """Tell a story on a stage in whose loop nothing takes time but waiting, so that seconds can be compared.
+
+    On ``stage`` time may jump while a request is on its way; here everything happens on the one loop, threads
+    included, and time moves on only when nothing else is left to do.
+    """
+    loop = VirtualLoop()
+    clock = LoopClock(loop)
+    state = State(**{"render": "tiny", "clock": clock.time, **knobs})
+
+    async def tell() -> T:
+        async with serving(create_app(state)) as url:
+            place = Stage(url, state, clock, folder)
+            try:
+                return await story(place)
+            finally:
+                place.close()
+
+    with (
+        no_threads(),
+        mock.patch.object(journal_file, "ThreadPoolExecutor", side_effect=lambda **_: OnTheLoop(loop)),
+        contextlib.closing(loop),
+    ):
+        return loop.run_until_complete(tell())
 
 
 @contextmanager

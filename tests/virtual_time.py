@@ -12,12 +12,17 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import contextlib
 import heapq
 import itertools
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
+
+from kling_takes.apis.transport import threads
 
 #: Unix seconds of a noon, so that a test of some hours stays within one day everywhere
 NOON = 1_795_348_800.0
@@ -149,6 +154,20 @@ class OnTheLoop(concurrent.futures.ThreadPoolExecutor):
         """Do at once what is still to do."""
         while self._jobs:
             self._jobs.popleft()()
+
+
+class _AtOnce:
+    """Stands for a thread: what it is to do is done when it starts."""
+
+    def __init__(self, target: Callable[[], None], **_: Any) -> None:
+        self.start = target
+
+
+@contextlib.contextmanager
+def no_threads() -> Iterator[None]:
+    """Within the block the pack's own threads do their work on the loop."""
+    with mock.patch.object(threads, "threading", SimpleNamespace(Thread=_AtOnce)):
+        yield
 
 
 def after_turns(loop: asyncio.AbstractEventLoop, turns: int, work: Callable[[], object]) -> None:

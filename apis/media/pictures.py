@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: What lies under a transparent picture, red green blue in 0..1: white, as most viewers show it.
 BACKGROUND = (1.0, 1.0, 1.0)
+#: Rows of a picture that are worked on at a time.
+BAND = 64
 #: Below this quality a JPEG is a mosaic, and a smaller picture shows more.
 JPEG_FLOOR = 20
 JPEG_CEILING = 100
@@ -104,28 +106,32 @@ def _first_frame(pixels: Any) -> tuple[Any, list[str]]:
 
 def _opaque_bytes(frame: Any) -> tuple[Any, list[str]]:
     """Return uint8 ``[H, W, 3]``, rounded to the nearest step, and what was done for it."""
-    notes: list[str] = []
     channels = frame.shape[2]
     if frame.dtype == np.uint8 and channels != 4:
-        return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3))), notes
-    values = frame.astype(np.float32)
-    if frame.dtype == np.uint8:
-        values /= 255.0
-    # A number that is none (a failed node upstream) becomes black, not a random colour.
-    values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-    colour = values[..., :3]
-    if channels == 4:
-        alpha = values[..., 3:]
-        if float(alpha.min()) < 1.0:
-            notes.append("The transparent parts were laid over white.")
-        colour = colour * alpha + np.asarray(BACKGROUND, dtype=np.float32) * (1.0 - alpha)
-    whole = np.rint(colour * 255.0).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(whole, (*whole.shape[:2], 3))), notes
+        return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3))), []
+    rgb = np.empty((*frame.shape[:2], 3), dtype=np.uint8)
+    transparent = False
+    # In bands: in between each number takes several times the room that it has in the end.
+    for top in range(0, len(frame), BAND):
+        values = frame[top : top + BAND].astype(np.float32)
+        if frame.dtype == np.uint8:
+            values /= 255.0
+        # A number that is none (a failed node upstream) becomes black, not a random colour.
+        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        colour = values[..., :3]
+        if channels == 4:
+            alpha = values[..., 3:]
+            transparent = transparent or float(alpha.min()) < 1.0
+            colour = colour * alpha + np.asarray(BACKGROUND, dtype=np.float32) * (1.0 - alpha)
+        rgb[top : top + BAND] = np.rint(colour * 255.0)
+    return rgb, ["The transparent parts were laid over white."] if transparent else []
 
 
 def _hash(rgb: Any) -> str:
     shape = "x".join(str(side) for side in rgb.shape)
-    return hashlib.sha256(shape.encode("ascii") + b":" + rgb.tobytes()).hexdigest()
+    digest = hashlib.sha256(shape.encode("ascii") + b":")
+    digest.update(rgb)
+    return digest.hexdigest()
 
 
 def _packed(

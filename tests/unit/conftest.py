@@ -17,8 +17,8 @@ from kling_takes import headless
 from kling_takes.apis import journal
 from kling_takes.apis.context import Policy
 from kling_takes.apis.download import part_file
+from kling_takes.apis.reporter import TakeReporter
 from kling_takes.apis.studio import Studio
-from kling_takes.nodes import host
 from kling_takes.tests.cdn import Downloader, open_files
 from kling_takes.tests.fake_comfyui import FakeComfyUI, serving
 from kling_takes.tests.paper_comfyui import Artist, put_up
@@ -62,7 +62,7 @@ def artist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Artist]:
     put_up(tmp_path, monkeypatch, artist)
     yield artist
     journal.close_journals()
-    host.NodeReporter.boards.clear()
+    TakeReporter.shared.clear()
 
 
 @pytest.fixture

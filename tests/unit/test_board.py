@@ -40,25 +40,33 @@ def test_unequal_prices_have_a_sum_and_unknown_ones_are_named() -> None:
     )
 
 
-def test_of_a_list_the_newest_notes_are_shown_and_equal_ones_once() -> None:
+def test_of_a_list_what_several_say_is_shown_once_and_then_the_newest_of_the_rest() -> None:
     many = board(*(Line() for _ in range(100)))
     for place in range(100):
-        many.note(place, "the same for all")
-        many.note(place, f"note of {place}")
-    assert many.text().splitlines()[1:] == [
-        "100: note of 99",
-        "100: the same for all",
-        "99: note of 98",
+        many.note(place, "Paid by your Kling key.")
+        many.note(place, f"The picture {place} was made smaller.")
+    shown = many.text().splitlines()[1:]
+    assert shown[:3] == [
+        "Paid by your Kling key.",
+        "100: The picture 99 was made smaller.",
+        "99: The picture 98 was made smaller.",
     ]
+    assert 5 < len(shown) < 20
 
 
 def test_the_text_of_a_list_does_not_grow_with_it() -> None:
-    short, long = board(*(Line() for _ in range(10))), board(*(Line() for _ in range(10_000)))
-    assert len(long.text()) - len(short.text()) < 20
+    texts = []
+    for count in (10, 10_000):
+        many = board(*(Line(price=Price(1.5, 0.21)) for _ in range(count)))
+        for place in range(count):
+            many.note(place, f"{place} " + "x" * 300)
+        texts.append(many.text())
+    assert len(texts[1]) - len(texts[0]) < 30
+    assert len(texts[1]) < 700
 
 
 def test_a_board_is_over_when_every_take_has_come_to_its_end() -> None:
     two = board(Line(stage=Stage.DONE), Line(stage=Stage.RUNNING))
-    assert not two.over
+    assert not two.is_over
     two.lines[1].stage = Stage.FAILED
-    assert two.over
+    assert two.is_over

@@ -1,4 +1,4 @@
-"""Cancel, and the lines on a node, while nodes run."""
+"""Cancel while nodes run."""
 
 from __future__ import annotations
 
@@ -78,24 +78,3 @@ async def test_when_another_node_fails_the_cancellation_passes_through(artist: A
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == [1]
-
-
-async def test_of_a_list_the_browser_gets_one_text_a_second(
-    artist: Artist, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "TEXT_EVERY", 0.01)
-    reporters = []
-    for artist.index in range(50):
-        reporters.append(host.NodeReporter("7"))
-    for number, reporter in enumerate(reporters):
-        reporter.note("a price")
-        reporter.state("waiting", float(number), None)
-        reporter.state("making", float(number), 100.0)
-    assert artist.texts == []
-    await asyncio.sleep(0.05)
-    assert artist.texts == ["0 of 50 done · 50 running\n50: a price"]
-    for reporter in reporters:
-        with reporter:
-            pass
-    assert artist.texts[-1] == "50 of 50 done\n50: a price"
-    assert not host.NodeReporter.boards

@@ -113,6 +113,17 @@ def test_each_line_of_a_prompt_list_is_a_prompt(artist: Artist) -> None:
         nodes.KlingTakesPromptList().make(" \n ")
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\v", "\f", "\x1c"], ids=ascii)
+def test_a_pasted_prompt_stays_one_whatever_marks_are_in_it(artist: Artist, mark: str) -> None:
+    pasted = f"a kite{mark}over the sea"
+    assert nodes.KlingTakesPromptList().make(pasted) == ([pasted],)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"], ids=ascii)
+def test_the_ends_of_lines_separate_prompts(artist: Artist, end: str) -> None:
+    assert nodes.KlingTakesPromptList().make(f"a kite{end}{end}a boat{end}") == (["a kite", "a boat"],)
+
+
 @pytest.mark.parametrize("wanted", ["", "a/b", "x" * 129, "https://kling.ai/task"])
 def test_what_is_no_id_is_refused_before_anything_runs(artist: Artist, wanted: str) -> None:
     assert "task_id" in str(nodes.KlingTakesRecover.VALIDATE_INPUTS(task_id=wanted))

@@ -10,6 +10,7 @@ import pytest
 
 from kling_takes.apis import errors
 from kling_takes.apis.journal import OPEN_STATES, Journal, Purchase, Row
+from kling_takes.apis.slots import TakeLock
 from kling_takes.tests.builders import only_row
 from kling_takes.tests.stage import stage
 
@@ -26,7 +27,7 @@ async def test_two_machines_that_buy_the_same_take_at_once_pay_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two machines share no lock, so neither do they here.
-    monkeypatch.setattr("kling_takes.apis.studio.take_lock", lambda _account, _take: asyncio.Lock())
+    monkeypatch.setattr("kling_takes.apis.studio.take_lock", lambda _account, _take: TakeLock())
     async with stage(tmp_path) as s:
         both = await asyncio.gather(s.take(s.studio(s.journal("one"))), s.take(s.studio(s.journal("two"))))
         assert len(s.committed) == 1
