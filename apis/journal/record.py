@@ -51,6 +51,15 @@ class Journal(JournalFile):
             some_id,
         )
 
+    def at_kling(self, *, practice: bool) -> list[Row]:
+        """Return every row that has a task, or may have one, of all accounts, in the order of writing."""
+        rows = self._read(
+            f"SELECT {COLUMNS} FROM tasks WHERE practice = ? "  # noqa: S608 - constants
+            "AND (task_id IS NOT NULL OR state IN ('prepared', 'told')) ORDER BY row_id",
+            (int(practice),),
+        )
+        return [row_of(row) for row in rows]
+
     def find_elsewhere(self, account: str, take: str) -> Row | None:
         """Return the latest attempt at a take that is paid or in doubt under another account, or None."""
         return self._one(f"{ELSEWHERE} ORDER BY row_id DESC LIMIT 1", take, account)
