@@ -58,12 +58,13 @@ class AccountSummary:
             until = ""
         else:
             days = (pack.expires_at - self.asked_at) / 86400
-            day = _day(pack.expires_at)
+            day = day_of(pack.expires_at)
             until = f", ended {day}" if days < 0 else f", until {day} ({days:.0f} days)"
         return f"{pack.name}: {amount}{whole}{until}, {pack.status}"
 
 
-def _day(moment: float) -> str:
+def day_of(moment: float) -> str:
+    """Return the day of a Unix time."""
     try:
         return time.strftime("%Y-%m-%d", time.localtime(moment))
     except (OverflowError, OSError, ValueError):  # Windows knows no time after the year 3000

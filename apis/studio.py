@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -10,8 +9,9 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from . import errors, plan, purchase_words
+from . import account_reads, errors, plan, purchase_words
 from .account import AccountSummary, summarise
+from .audit import Audit, compare, unreadable
 from .cancelling import beside
 from .client import Connection
 from .clock import Clock, RealClock
@@ -21,7 +21,7 @@ from .credentials import ComfyOrg
 from .delivered import Delivered
 from .follower import Follower
 from .journal import Journal, shared_journal
-from .kling import packs
+from .kling import billing, packs
 from .kling.draft import Draft
 from .kling.models import ModelTable
 from .kling.products import PRODUCTS
@@ -36,17 +36,16 @@ from .status import Reporter, Status
 from .tasks_api import TasksApi
 from .transport import open_session
 
-#: seconds between two questions about the account: Kling allows one a second (Kling docs, 2026-09-20)
-ACCOUNT_PAUSE = 1.1
 #: days back that packs are asked for: the longest pack is good for a year
 HISTORY_DAYS = 400
+#: days back that Kling's bill is compared with the journal, where nobody says since when
+AUDIT_DAYS = 30
 #: seconds that a task of an unknown product is expected to take
 UNKNOWN_WAIT = 120.0
 
 #: seconds after which the account is asked anew how many tasks it runs at once
 ASK_AGAIN = 3600.0
 
-_account_asked: dict[str, float] = {}
 _slots_asked: dict[str, float] = {}
 
 
@@ -220,22 +219,43 @@ class Studio:
 
     async def account(self) -> AccountSummary:
         """Return the account's resource packs; asks Kling at most once a second."""
-        key = self.context.settings.account
         async with open_session():
-            # Each caller books the next free moment before it waits, so that several at once stay apart.
-            now = time.monotonic()
-            moment = max(now, _account_asked.get(key, 0.0) + ACCOUNT_PAUSE)
-            _account_asked[key] = moment
-            await asyncio.sleep(moment - now)
             now = self.context.clock.time()
-            reply = await self.context.api.read(packs.asked_for(now - HISTORY_DAYS * 86400, now))
+            reply = await account_reads.ask(self.context, packs.asked_for(now - HISTORY_DAYS * 86400, now))
         try:
             summary = summarise(reply, now)
         except ValueError as error:
             raise errors.ApiError(str(error)) from None
         if summary.concurrency:
-            account_runs(key, summary.concurrency)
+            account_runs(self.context.settings.account, summary.concurrency)
         return summary
+
+    async def audit(self, since: float | None = None) -> Audit:
+        """Compare Kling's own bill with the journal, from Unix time ``since`` on; by default of 30 days.
+
+        Both lists of the bill are read to their end, at the pace that Kling allows. Where they can't be read
+        the audit says so. Raises JournalError.
+        """
+        context, settings = self.context, self.context.settings
+        now = context.clock.time()
+        since = now - AUDIT_DAYS * 86400 if since is None else since
+        if settings.backend == "comfy_org":
+            return Audit(since, "Comfy.org does not show it: see the usage in your Comfy.org account.")
+        try:
+            async with open_session():
+                units = await account_reads.read_bill(context, billing.UNITS, since, now)
+                money = await account_reads.read_bill(context, billing.MONEY, since, now)
+        except errors.ApiError as error:
+            return Audit(since, unreadable(error))
+        rows = await context.journal.call(context.journal.at_kling, practice=context.simulated)
+        return compare(
+            rows,
+            billing.by_task(units, money),
+            account=settings.account,
+            payer=settings.credential.fingerprint(),
+            since=since,
+            now=now,
+        )
 
 
 _simulated: list[tempfile.TemporaryDirectory[str]] = []

@@ -27,9 +27,9 @@ class TasksApi:
         """Begin; ``connection`` says where and as whom."""
         self.connection = connection
 
-    async def read(self, endpoint: ApiEndpoint[BaseModel, Any]) -> Any:
+    async def read(self, endpoint: ApiEndpoint[Any, Any], question: BaseModel | None = None) -> Any:
         """Ask once and return the parsed answer."""
-        return await SynchronousOperation(endpoint, None, self.connection).execute()
+        return await SynchronousOperation(endpoint, question, self.connection).execute()
 
     async def create(
         self, plan: Plan, external_task_id: str | None, headers: Mapping[str, str] | None = None

@@ -18,13 +18,15 @@ class KlingTakesAccount:
     OUTPUT_NODE = True
     DESCRIPTION = (
         "Shows the resource packs of your Kling account: units left, when they expire, and how many videos "
-        "may be made at once. Free. Kling's numbers may be up to twelve hours old."
+        "may be made at once. Checks Kling's bill of the last 30 days against the takes bought here. Free. "
+        "Kling's numbers may be up to twelve hours old."
     )
-    RETURN_TYPES = ("STRING", "STRING")
-    RETURN_NAMES = ("text", "json")
+    RETURN_TYPES = ("STRING", "STRING", "STRING")
+    RETURN_NAMES = ("text", "json", "audit")
     OUTPUT_TOOLTIPS = (
         "The packs, one a line, to read.",
         "The same as JSON, to work with.",
+        "Whether Kling's own bill and the takes bought here agree, and what there is to look at.",
     )
 
     @classmethod
@@ -43,17 +45,20 @@ class KlingTakesAccount:
         comfy_api_key: str | None = None,
         unique_id: str | None = None,
     ) -> dict[str, Any]:
-        """Return the packs as text and as JSON, and show the text on the node."""
+        """Return the packs as text and as JSON and what the bill says, and show both texts on the node."""
         from . import account_access
 
         async def work() -> dict[str, Any]:
             async with account_access.at_work(unique_id, auth_token, comfy_api_key) as (studio, reporter):
                 summary = await studio.account()
-                text = reporter.prefix + summary.text()
-                reporter.say(text)
+                packs = summary.text()
+                reporter.say(packs)
+                audit = (await studio.audit()).text()
+                reporter.say(f"{packs}\n\n{audit}")
+            text, audit = (reporter.prefix + said for said in (packs, audit))
             return {
-                "ui": {"text": [text]},
-                "result": (text, json.dumps(summary.as_json(), indent=2, ensure_ascii=False)),
+                "ui": {"text": [text, audit]},
+                "result": (text, json.dumps(summary.as_json(), indent=2, ensure_ascii=False), audit),
             }
 
         return await host.until_interrupted(work())

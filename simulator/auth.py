@@ -48,7 +48,9 @@ def account_of(state: State, headers: Mapping[str, str], *, standard: bool) -> s
 def key_name(state: State, headers: Mapping[str, str]) -> str:
     """Return what the account calls the key of a request, which is not the key."""
     keys, token = list(state.api_keys), headers.get("Authorization", "").partition(" ")[2].strip()
-    return f"key {keys.index(token) + 1}" if token in keys else "key pair"
+    if token not in keys:
+        return "key pair"
+    return f"spare {keys.index(token)}" if keys.index(token) else "main"
 
 
 def _account_of_jwt(state: State, token: str) -> str:

@@ -67,6 +67,15 @@ class Journal(JournalFile):
         condition = f"take IN ({_marks(takes)}) AND {ELSEWHERE} ORDER BY row_id DESC LIMIT 1"
         return self._one(condition, *takes, purchase.account, int(purchase.practice))
 
+    def at_kling(self, *, practice: bool) -> list[Row]:
+        """Return every row that has a task, or may have one, of all accounts, in the order of writing."""
+        rows = self._read(
+            f"SELECT {COLUMNS} FROM tasks WHERE practice = ? "  # noqa: S608 - constants
+            "AND (task_id IS NOT NULL OR state IN ('prepared', 'told')) ORDER BY row_id",
+            (int(practice),),
+        )
+        return [row_of(row) for row in rows]
+
     def _one(self, condition: str, *values: object) -> Row | None:
         # The condition is a constant of this module; values are bound.
         rows = self._read(f"SELECT {COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - constants

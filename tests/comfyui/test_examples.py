@@ -83,6 +83,8 @@ def test_an_example_runs_and_every_output_arrives(
     buying = [node for node in workflow.values() if "negative_prompt" in node["inputs"]]
     bought = 3 if path.stem == "prompt_list" else len(buying)
     assert len(kling.billed()) - before == bought
+    if path.stem == "account":
+        assert "Checked against Kling's bill since" in done.stderr
     if path.stem in DRAWN:
         (file,) = printed
         with av.open(str(file)) as video:

@@ -32,7 +32,7 @@ async def test_every_deduction_stands_in_the_bill_with_its_task(bench):
     assert (data["result"]["count"], data["has_more"], data["next_cursor"]) == (1, False, "")
     assert row | {"deduction_time": ""} == {
         "task_id": task["task_id"],
-        "api_key_name": "key 1",
+        "api_key_name": "main",
         "product_function": "text to video",
         "model_name": "kling-v3",
         "resolution": "1080p",
@@ -143,7 +143,7 @@ async def test_a_cursor_belongs_to_its_list(bench):
 
 @pytest.mark.parametrize(
     ("key", "value", "count"),
-    [("api_key_name", "key 2", 1), ("product_type", "image", 0), ("product_type", "video", 2)],
+    [("api_key_name", "spare 1", 1), ("product_type", "image", 0), ("product_type", "video", 2)],
 )
 async def test_filters_choose_and_an_empty_one_chooses_everything(bench, key, value, count):
     bench.state.api_keys["api-key-kling-second"] = "practice"

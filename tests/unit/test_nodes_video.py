@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from kling_takes import nodes
-from kling_takes.apis import errors, journal
+from kling_takes.apis import account_reads, errors, journal
 from kling_takes.nodes import host
 from kling_takes.nodes.aliases import OLD_NODES
+from kling_takes.simulator import account
 from kling_takes.simulator import in_process as built_in
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, Interrupted, axes, picture
 
@@ -147,11 +148,35 @@ async def test_a_video_is_recovered_by_either_id_without_a_create(artist: Artist
     assert kling.state.creates_accepted == 1
 
 
-async def test_the_account_is_told_as_text_and_as_json(artist: Artist, kling: Any) -> None:
+async def test_the_account_is_told_as_text_and_as_json_and_checked_against_its_bill(
+    artist: Artist, kling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A tenth of the time between two questions.
+    monkeypatch.setattr(account_reads, "ACCOUNT_PAUSE", 0.11)
+    monkeypatch.setattr(account, "SECONDS_BETWEEN_CALLS", 0.05)
+    bought = await nodes.KlingTextToVideoNode().api_call(**WORDS)
+    stranger = kling.state.seed_task("text2video", account=kling.state.tasks[bought[1]].account)
     answer = await nodes.KlingTakesAccount().api_call(unique_id="7")
-    text, data = answer["result"]
-    assert text == artist.texts[-1]
+    text, data, audit = answer["result"]
+    assert answer["ui"]["text"] == [text, audit]
+    assert artist.texts[-1] == f"{text}\n\n{audit}"
     assert "packs" in json.loads(data)
+    assert "2 tasks billed" in audit
+    assert stranger.id in audit
+    assert bought[1] not in audit, "what agrees is counted"
+
+
+async def test_practice_is_marked_once_in_what_the_account_shows(
+    artist: Artist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KLING_BACKEND", "simulator")
+    monkeypatch.setattr(account_reads, "ACCOUNT_PAUSE", 0.11)
+    monkeypatch.setattr(account, "SECONDS_BETWEEN_CALLS", 0.05)
+    try:
+        answer = await nodes.KlingTakesAccount().api_call(unique_id="7")
+    finally:
+        built_in.close()
+    assert [text.count("Simulated") for text in (artist.texts[-1], *answer["ui"]["text"])] == [1, 1, 1]
 
 
 async def test_an_old_image_node_runs_and_does_not_send_the_shape(artist: Artist, kling: Any) -> None:

@@ -6,7 +6,7 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import bill, doubt, kept, leaks, purchase, record, results, spending
+from . import audit, bill, doubt, kept, leaks, purchase, record, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
@@ -20,4 +20,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *results.MUTATIONS,
     *kept.MUTATIONS,
     *leaks.MUTATIONS,
+    *audit.MUTATIONS,
 )
