@@ -18,6 +18,7 @@ from .form import (
     SOURCE_OUTCOMES,
     SOURCE_PAID,
     SOURCE_ROWS,
+    SOURCE_SENDING,
     Mutation,
     one,
 )
@@ -26,8 +27,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     # -- an outcome that is not known ----------------------------------------------------------------------
     one(
         "a lost reply is sent again without looking",
-        SOURCE_PAID,
-        "for pause in self.context.policy.lookup_delays:",
+        SOURCE_SENDING,
+        "for pause in self._context.policy.lookup_delays:",
         "for pause in ():",
         GUARD,
     ),
@@ -71,9 +72,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a refusal after a lost reply says that nothing is paid",
-        SOURCE_PAID,
-        'f" {_EARLIER_SEND} ',
-        'f" {_NOTHING_PAID} {_EARLIER_SEND} ',
+        SOURCE_SENDING,
+        'f" {purchase_words.EARLIER_SEND} ',
+        'f" {purchase_words.NOTHING_PAID} {purchase_words.EARLIER_SEND} ',
         MONEY,
     ),
     one(
@@ -128,16 +129,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a doubt that a refusal follows is forgotten",
-        SOURCE_PAID,
-        "            if send.doubts == 0:\n",
-        "            if True:\n",
+        SOURCE_SENDING,
+        "            if self._doubts == 0:\n                # No create",
+        "            if True:\n                # No create",
         GUARD,
     ),
     one(
         "a doubt of an earlier run is forgotten",
-        SOURCE_PAID,
-        "send = _Send(doubts=row.sends - 1)",
-        "send = _Send(doubts=0)",
+        SOURCE_SENDING,
+        "self._doubts = row.sends - 1",
+        "self._doubts = 0",
         GUARD,
     ),
     one(
@@ -195,8 +196,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a busy account is an error and not a queue",
         SOURCE_OUTCOMES,
-        '1303: Meaning(errors.Throttled, "Your Kling account already',
-        '1303: Meaning(errors.Refused, "Your Kling account already',
+        "    NO_FREE_SLOT: Meaning(\n        errors.Throttled,",
+        "    NO_FREE_SLOT: Meaning(\n        errors.Refused,",
         REFUSED,
         OUTCOMES,
     ),

@@ -40,6 +40,9 @@ KILL_IN_DOUBT = (
 
 #: sources
 SOURCE_PAID = "apis/paid_task.py"
+SOURCE_SENDING = "apis/sending.py"
+SOURCE_SLOTS = "apis/slots.py"
+SOURCE_STUDIO = "apis/studio.py"
 SOURCE_LOOKUP = "apis/lookup.py"
 SOURCE_FOLLOWER = "apis/follower.py"
 SOURCE_JOURNAL = "apis/journal/record.py"

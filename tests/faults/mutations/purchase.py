@@ -17,6 +17,8 @@ from .form import (
     SOURCE_JOURNAL_FILE,
     SOURCE_PAID,
     SOURCE_ROWS,
+    SOURCE_SENDING,
+    SOURCE_STUDIO,
     Edit,
     Mutation,
     one,
@@ -65,9 +67,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "the answer's task id is not written down before the waiting begins",
         SOURCE_PAID,
-        "            await journal.call(\n                journal.submitted, row.row_id, task.task_id, "
-        "now=now, dialect=name, adopted=adopted\n            )\n",
-        "",
+        "                journal.submitted,\n",
+        "                lambda *_, **__: None,\n",
         PAID,
         *KILL_IN_DOUBT,
     ),
@@ -103,26 +104,31 @@ MUTATIONS: tuple[Mutation, ...] = (
     # -- one id for one purchase ---------------------------------------------------------------------------
     one(
         "a retry goes out under a fresh id",
-        SOURCE_PAID,
-        "task = await self._create(row, external_id)",
-        "task = await self._create(row, external_id and external_id[:-1] + str(send.doubts % 10))",
+        SOURCE_SENDING,
+        "create(self._plan, self._id, self._headers)",
+        "create(self._plan, self._id and self._id[:-1] + str(self._doubts % 10), self._headers)",
         PAID,
     ),
     one(
         "a retry goes out under the next attempt's id",
         SOURCE_PAID,
-        "task = await self._create(row, external_id)",
-        "task = await self._create(row, external_id and self._external_id(row.attempt + send.doubts))",
+        "        sending = Sending(",
+        "        create, tried = type(self.context.api).create, []\n\n"
+        "        async def next_one(plan, _id, headers):\n"
+        "            tried.append(1)\n"
+        "            own = self._external_id(row.attempt + len(tried) - 1)\n"
+        "            return await create(self.context.api, plan, own, headers)\n\n"
+        "        self.context.api.create = next_one\n"
+        "        sending = Sending(",
         PAID,
     ),
     one(
         "an id that exists is answered with another id",
-        SOURCE_PAID,
-        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
-        "                        if external_id is not None:\n"
-        "                            external_id = self._external_id(row.attempt + 1000)\n"
-        "                            continue\n"
-        "                        existing, dialect = await self.lookup.find_existing(external_id, error)\n",
+        SOURCE_SENDING,
+        "                return await self._existing(error)\n",
+        "                if self._id is None:\n"
+        "                    return await self._existing(error)\n"
+        '                self._id = self._id[:-4] + "beef"\n',
         PAID,
     ),
     one(
@@ -164,10 +170,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "two nodes with the same take do not wait for each other",
-        "apis/studio.py",
-        "async with lock, open_session():",
-        "async with open_session():",
-        ELSEWHERE,
+        SOURCE_STUDIO,
+        "lock, typical = take_lock(account, plan.take), plan.typical_seconds",
+        "lock, typical = type(take_lock(account, plan.take))(), plan.typical_seconds",
+        "tests/unit/test_lists.py::test_a_twin_that_waits_for_its_take_holds_no_place_and_no_picture",
     ),
     # -- whose account -------------------------------------------------------------------------------------
     one(
@@ -194,16 +200,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a lost reply of the proxy is sent again in the same run",
-        SOURCE_PAID,
-        "            raise await self._in_doubt(row, error.message, error.code) from None",
-        "            return None",
+        SOURCE_SENDING,
+        "raise await in_doubt(self._context, self._status, self._row, error.message, error.code) from None",
+        "return None",
         COMFY,
     ),
     one(
         "a proxy create that was cut off is sent again without a word",
         SOURCE_PAID,
-        '            raise await self._in_doubt(row, "An earlier run of this take was cut off.")',
-        "            return None",
+        'raise await in_doubt(self.context, self.status, row, "An earlier run of this take was cut off.")',
+        "return None",
         COMFY,
     ),
     one(
@@ -215,9 +221,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a proxy create has no idempotency key",
-        SOURCE_PAID,
-        'headers["Idempotency-Key"] = idempotency_key',
-        'headers["X-Nothing"] = idempotency_key',
+        SOURCE_SENDING,
+        '{"Idempotency-Key": idempotency_key}',
+        '{"X-Nothing": idempotency_key}',
         COMFY,
     ),
     one(

@@ -31,13 +31,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a failed task is tried again by itself",
         "apis/studio.py",
-        "        context, status = self.context, Status(reporter, self.context.clock)\n"
-        "        account, begun",
-        "        try:\n            return await self._once(plan, files, reporter)\n"
-        "        except errors.TaskFailed:\n            return await self._once(plan, files, reporter)\n\n"
-        "    async def _once(self, plan, files, reporter, prompt_id=None, node_id=None):\n"
-        "        context, status = self.context, Status(reporter, self.context.clock)\n"
-        "        account, begun",
+        "        return await self.take_in_turn(\n            plan.model",
+        "        with suppress(errors.TaskFailed):\n"
+        "            return await self.take_in_turn(plan.model, made, files=files, reporter=reporter)\n"
+        "        return await self.take_in_turn(\n            plan.model",
         FOLLOWER,
     ),
     one(
@@ -136,15 +133,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a task found in the other dialect is followed in this one",
         SOURCE_PAID,
-        "                            dialect=dialect,\n",
-        "",
+        "adopted=sent.adopted, dialect=sent.dialect\n",
+        "adopted=sent.adopted\n",
         TWO_DIALECTS,
     ),
     # -- waiting -------------------------------------------------------------------------------------------
     one(
         "a server makes us wait for days",
         "apis/polling.py",
-        "return max(own, min(asked, ceiling))",
+        "return max(own, min(asked, RETRY_AFTER_CEILING))",
         "return max(own, asked)",
         "tests/unit/test_polling.py",
     ),
