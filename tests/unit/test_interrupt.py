@@ -44,6 +44,8 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
 async def test_waiting_for_a_free_slot(scene: Stage) -> None:
     scene.state.concurrency_limit = 0
     await cancelled_when(scene, lambda: scene.heard.shown("free slot"))
+    # What was refused made nothing, so there is no doubt to look up.
+    assert row_state(scene) == [("refused", 1)]
     scene.state.concurrency_limit = 5
     received = scene.state.creates_received
     await assert_collected(scene, creates=received + 1, bought_before=False)

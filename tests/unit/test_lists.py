@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kling_takes.apis import errors, slots, status, studio
+from kling_takes.apis.context import Policy
 from kling_takes.apis.plan import Plan
 from kling_takes.apis.slots import slot_queue
 from kling_takes.apis.studio import Studio
@@ -219,7 +220,7 @@ def test_the_account_is_asked_once_an_hour_and_need_not_answer(tmp_path: Path) -
 def test_an_account_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
     async def story(s: Stage) -> None:
         s.state.faults.append(Fault("account", "hang", seconds=1000))
-        assert await take_all(s, 3) < 12
+        assert await take_all(s, 3, s.studio(policy=Policy())) < 12
 
     in_virtual_time(tmp_path, story, **TEN)
 
@@ -295,6 +296,7 @@ def test_a_twin_that_waits_for_its_take_holds_no_place_and_no_picture(tmp_path: 
         assert len(s.committed) == 2
         delivered = await asyncio.gather(*twins)
         assert [each.collected for each in delivered] == [False, True, True, True]
+        assert s.state.polls < 30  # only the first of the four asked Kling
 
     in_virtual_time(tmp_path, story, **TEN)
 
@@ -307,6 +309,15 @@ def test_a_reply_that_is_lost_holds_nobody_up_and_the_order_stays(tmp_path: Path
         assert [s.state.creates_received, len(s.committed)] == [6, 4]
 
     in_virtual_time(tmp_path, story, **TEN)
+
+
+def test_a_download_says_how_far_it_is_once_a_second_and_not_with_every_piece(tmp_path: Path) -> None:
+    async def story(s: Stage) -> None:
+        await s.take(s.studio())
+        assert s.heard.shown("Downloading")
+        assert not s.heard.shown(" MB")  # it was over within the second
+
+    in_virtual_time(tmp_path, story)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the allocator keeps what was freed")

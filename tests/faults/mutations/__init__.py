@@ -6,7 +6,7 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import audit, bill, doubt, kept, leaks, purchase, record, results, spending
+from . import audit, bill, doubt, kept, leaks, lines, purchase, record, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
@@ -21,4 +21,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *kept.MUTATIONS,
     *leaks.MUTATIONS,
     *audit.MUTATIONS,
+    *lines.MUTATIONS,
 )

@@ -196,8 +196,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a busy account is an error and not a queue",
         SOURCE_OUTCOMES,
-        '1303: Meaning(errors.Throttled, "Your Kling account already',
-        '1303: Meaning(errors.Refused, "Your Kling account already',
+        "    NO_FREE_SLOT: Meaning(\n        errors.Throttled,",
+        "    NO_FREE_SLOT: Meaning(\n        errors.Refused,",
         REFUSED,
         OUTCOMES,
     ),

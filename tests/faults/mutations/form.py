@@ -50,6 +50,7 @@ KILL_IN_DOUBT = (
 SOURCE_PAID = "apis/paid_task.py"
 SOURCE_SENDING = "apis/sending.py"
 SOURCE_PLAN = "apis/plan.py"
+SOURCE_SLOTS = "apis/slots.py"
 SOURCE_STUDIO = "apis/studio.py"
 SOURCE_LOOKUP = "apis/lookup.py"
 SOURCE_FOLLOWER = "apis/follower.py"

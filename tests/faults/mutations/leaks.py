@@ -141,12 +141,4 @@ MUTATIONS: tuple[Mutation, ...] = (
         "        if self._lock.acquire():\n",
         INTERRUPT,
     ),
-    one(
-        "a node that is cancelled stays in the queue for a free slot",
-        "apis/slots.py",
-        "        finally:\n            self._waiting.remove(place)\n",
-        "        except ValueError:\n            self._waiting.remove(place)\n        finally:\n",
-        INTERRUPT,
-        "tests/unit/test_slots.py",
-    ),
 )

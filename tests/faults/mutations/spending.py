@@ -32,11 +32,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     one(
         "a failed task is tried again by itself",
-        SOURCE_STUDIO,
-        "        return await self.take_in_turn(\n            plan.model, made,",
+        "apis/studio.py",
+        "        return await self.take_in_turn(\n            plan.model",
         "        with suppress(errors.TaskFailed):\n"
         "            return await self.take_in_turn(plan.model, made, files=files, reporter=reporter)\n"
-        "        return await self.take_in_turn(\n            plan.model, made,",
+        "        return await self.take_in_turn(\n            plan.model",
         FOLLOWER,
     ),
     one(
