@@ -43,7 +43,6 @@ OWN_HOSTS: dict[str, Region] = {
 PROXY_PATH = "/proxy/kling"  #: in front of Kling's paths at Comfy.org (ComfyUI 0.27.0)
 SIMULATOR_KEY = "api-key-kling-simulator"  #: opens the simulator and nothing else
 MAX_WAIT_MINUTES = 60.0  #: minutes; Kling's slowest videos took 25, and a queue in front of them as long
-
 KEEP_GB = 20.0  #: gigabytes of takes that are kept on the disk
 
 _NOTHING_PAID = "Nothing was sent and nothing was paid."

@@ -25,7 +25,7 @@ def test_whatever_breaks_a_take_is_billed_once_and_delivered(chosen: int) -> Non
 
 def test_the_state_machine_notices_an_id_that_changes_with_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count()
-    monkeypatch.setattr(PaidTask, "_external_id", lambda _self, _attempt: f"kt-{next(numbers)}")
+    monkeypatch.setattr(PaidTask, "_external_id", lambda _self, _attempt, _take: f"kt-{next(numbers)}")
     with pytest.raises(Violation):
         run_batch(100, 1, shrink=False)
 

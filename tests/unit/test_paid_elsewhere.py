@@ -11,6 +11,7 @@ import pytest
 from kling_takes.apis import errors
 from kling_takes.apis.journal import OPEN_STATES, Journal, Purchase, Row
 from kling_takes.apis.slots import TakeLock
+from kling_takes.simulator.faults import Fault
 from kling_takes.tests.builders import only_row
 from kling_takes.tests.stage import stage
 
@@ -37,6 +38,14 @@ async def test_two_machines_that_buy_the_same_take_at_once_pay_once(
 
 async def test_two_nodes_with_the_same_take_share_one_purchase(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
+        studio = s.studio()
+        first, second = await asyncio.gather(s.take(studio), s.take(studio))
+        assert [first.collected, second.collected] == [False, True]
+        assert s.state.creates_received == 1
+
+
+async def test_a_node_with_the_same_take_waits_while_another_looks_for_a_lost_reply(tmp_path: Path) -> None:
+    async with stage(tmp_path, faults=[Fault("create", "make_then_reset")], lookup_blind_seconds=5) as s:
         studio = s.studio()
         first, second = await asyncio.gather(s.take(studio), s.take(studio))
         assert [first.collected, second.collected] == [False, True]

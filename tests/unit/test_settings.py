@@ -261,12 +261,13 @@ def test_other_machines_are_not_taken_for_this_one(host: str | None) -> None:
 @pytest.mark.parametrize(("text", "number"), [("5", 5.0), ("0.5", 0.5), ("007", 7.0), ("1000000", 1e6)])
 def test_limits_are_plain_numbers(folder: Path, text: str, number: float) -> None:
     environ = {"KLING_API_KEY": "k", "KLING_MAX_USD_PER_DAY": text, "KLING_MAX_WAIT_MINUTES": text}
-    made = load(folder, environ)
+    made = load(folder, {**environ, "KLING_KEEP_GB": text})
     assert made.max_usd_per_day == number
     assert made.max_wait_seconds == number * 60
+    assert made.keep_bytes == number * 1e9
 
 
-@pytest.mark.parametrize("name", ["KLING_MAX_USD_PER_DAY", "KLING_MAX_WAIT_MINUTES"])
+@pytest.mark.parametrize("name", ["KLING_MAX_USD_PER_DAY", "KLING_MAX_WAIT_MINUTES", "KLING_KEEP_GB"])
 @pytest.mark.parametrize(
     "text",
     ["0", "0.0", "-1", "nan", "inf", "1e3", "2,5", "5 USD", "$5", " ", "5\n", "1_000", "٣", "9" * 400, "x"],
@@ -274,6 +275,13 @@ def test_limits_are_plain_numbers(folder: Path, text: str, number: float) -> Non
 def test_a_limit_that_is_no_number_above_0_is_refused_by_name(folder: Path, name: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         load(folder, {"KLING_API_KEY": "k", name: text})
+
+
+@pytest.mark.parametrize("environ", [{}, {"KLING_KEEP_GB": ""}])
+def test_twenty_gigabytes_of_takes_are_kept_where_nothing_is_said(
+    folder: Path, environ: dict[str, str]
+) -> None:
+    assert load(folder, {"KLING_API_KEY": "k", **environ}).keep_bytes == 20e9
 
 
 def test_a_limit_in_the_variable_wins_over_the_file_and_empty_counts_as_not_set(folder: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kling_takes.apis.kling.products.image_to_video import KlingImage2VideoRequest
 from kling_takes.apis.take import external_task_id, idempotency_key, take_id
@@ -68,3 +72,38 @@ def test_the_keys_of_two_installations_never_meet_at_the_proxy() -> None:
     take = take_id(canonical(PLAIN), 0)
     assert idempotency_key(take, 1, "a" * 64) != idempotency_key(take, 1, "b" * 64)
     assert external_task_id(take, 1) not in idempotency_key(take, 1, "a" * 64)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FORMS = st.dictionaries(st.text(), JSON, max_size=5)
+
+
+@given(FORMS, st.integers(), st.randoms())
+def test_the_order_of_fields_makes_no_other_take(form: dict[str, Any], number: int, chance: Any) -> None:
+    names = list(form)
+    chance.shuffle(names)
+    assert take_id({name: form[name] for name in names}, number) == take_id(form, number)
+
+
+@given(FORMS, FORMS, st.integers(), st.integers())
+def test_two_forms_or_numbers_are_two_takes(
+    one: dict[str, Any], other: dict[str, Any], first: int, second: int
+) -> None:
+    same = json.dumps([one, first], sort_keys=True) == json.dumps([other, second], sort_keys=True)
+    assert (take_id(one, first) == take_id(other, second)) is same
+
+
+@given(
+    st.tuples(st.integers(1, 99), st.sampled_from(["", "a", "b"])),
+    st.tuples(st.integers(1, 99), st.sampled_from(["", "a", "b"])),
+)
+def test_each_attempt_has_an_id_of_its_own_that_kling_takes(
+    one: tuple[int, str], other: tuple[int, str]
+) -> None:
+    ids = [external_task_id("ab" * 32, attempt, scope) for attempt, scope in (one, other)]
+    assert (ids[0] == ids[1]) is (one == other)
+    assert re.fullmatch(r"kt-[0-9a-f]{40}", ids[0])

@@ -93,8 +93,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "the node does not say who pays",
         "apis/studio.py",
-        'return (f"Paid by {self.payer}.", *',
-        "return (*",
+        'return (f"Paid by {self.payer}.", ',
+        'return ("", ',
         WHO_PAYS,
     ),
     # -- what Kling took -----------------------------------------------------------------------------------
