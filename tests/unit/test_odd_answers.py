@@ -11,11 +11,13 @@ from aiohttp import web
 
 from kling_takes.apis import errors
 from kling_takes.apis.account import AccountSummary
-from kling_takes.apis.client import Connection, parse_json
+from kling_takes.apis.answer import parse_json
+from kling_takes.apis.client import Connection
 from kling_takes.apis.credentials import ApiKey
 from kling_takes.apis.kling.dialects import DIALECTS
 from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
+from kling_takes.apis.redaction import Redactor
 from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
@@ -32,7 +34,8 @@ def server_of(answer: Any) -> AbstractAsyncContextManager[str]:
 
 
 def test_half_a_character_becomes_one_that_can_be_written_down() -> None:
-    found = parse_json(b'{"message": "cut in an emoji \\ud83d", "whole": "\\ud83d\\ude00"}')
+    raw = b'{"message": "cut in an emoji \\ud83d", "whole": "\\ud83d\\ude00"}'
+    found = parse_json(raw, Redactor())
     assert found == {"message": "cut in an emoji ?", "whole": "\N{GRINNING FACE}"}
 
 
@@ -74,8 +77,8 @@ async def test_the_task_of_another_id_is_not_taken_for_ours(dialect: str, answer
 def test_a_deduction_below_zero_is_not_known() -> None:
     old = LegacyTask(task_id="1", task_status="succeed", final_unit_deduction="-1000")
     new = StandardTask(id="1", status="succeeded", billing=[{"charge_type": "unit", "amount": -1000}])
-    assert legacy_task(old).deducted_units is None
-    assert standard_task(new).deducted_units is None
+    assert legacy_task(old).deduction.units is None
+    assert standard_task(new).deduction.units is None
 
 
 @pytest.mark.parametrize("moment", [253_402_300_799.0, 1e20, -1e20])
