@@ -9,6 +9,7 @@ from .client import Timeouts
 from .clock import Clock
 from .journal import Journal
 from .kling.models import ModelTable
+from .payer import runner_in_words
 from .polling import POLL_CEILING, POLL_FLOOR
 from .settings import Settings, is_loopback
 from .tasks_api import TasksApi
@@ -50,6 +51,11 @@ class Context:
     def simulated(self) -> bool:
         """Whether the money is the built-in simulator's."""
         return self.settings.backend == "simulator"
+
+    @property
+    def runner(self) -> str:
+        """Who runs only so many tasks at once, in words."""
+        return runner_in_words(self.settings.account, simulated=self.simulated)
 
     @property
     def on_this_computer(self) -> bool:

@@ -157,7 +157,7 @@ class PaidTask:
         if external_id is None:
             self.secret = installation_secret(self.context.journal.path.parent, resend=open_row is not None)
         if self.queue.is_full:
-            self.status.show(purchase_words.WAITING)
+            self.status.show(purchase_words.waiting(self.context.runner))
         await self.place.turn(self.context.clock.sleep)
         purchase = self._purchase(attempt, external_id)
         try:

@@ -20,4 +20,16 @@ FORGOTTEN = (
     "Kling says that this take was bought before and has not shown it for the second time: it is older than "
     "what Kling keeps. Nothing was paid. Choose another number for take to make it anew."
 )
-WAITING = "Waiting for a free slot: your Kling account runs as many tasks as it may"
+
+
+def waiting(runner: str) -> str:
+    """Return what a node shows while ``runner`` (see ``payer``) has no free slot."""
+    return f"Waiting for a free slot: {runner} runs as many tasks as it may"
+
+
+def no_slot(runner: str) -> str:
+    """Return what is said where ``runner`` had no free slot for as long as the user would wait."""
+    return (
+        f"{runner[0].upper()}{runner[1:]} had no free slot in all this time. Queue again later, or raise "
+        "KLING_MAX_WAIT_MINUTES."
+    )

@@ -76,7 +76,7 @@ class Sending:
     async def send(self) -> Sent:
         """Return the task, once Kling has it.
 
-        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open; each
+        Raises NeverDelivered, Throttled, Refused (or a subclass) and OutcomeUnknown where it stays open. Each
         says what it means for money, and the journal has it too.
         """
         price = self._plan.price
@@ -95,7 +95,10 @@ class Sending:
                 )
             else:
                 then = NEVER_TWICE if self._id else purchase_words.PROXY_DOUBT
+                reason = error.message
                 error.message += f" {purchase_words.EARLIER_SEND} {then}"
+                if self._id is None:
+                    await _tell(self._context, self._status, self._row, error.message, reason)
             raise
         except asyncio.CancelledError:
             if self._doubts == 0 and not self._under_way:
@@ -155,19 +158,18 @@ class Sending:
         pause = max(asked, self._queue.patience(self._throttled))
         if now - self._waited_since + pause > self._context.settings.max_wait_seconds:
             raise errors.Throttled(
-                "Your Kling account had no free slot in all this time. Queue again later, or raise "
-                "KLING_MAX_WAIT_MINUTES.",
-                code=error.code,
-                request_id=error.request_id,
+                purchase_words.no_slot(self._context.runner), code=error.code, request_id=error.request_id
             ) from None
-        self._status.show(purchase_words.WAITING)
+        self._status.show(purchase_words.waiting(self._context.runner))
         await self._place.turn(self._context.clock.sleep, refusals=self._throttled, asked=asked)
 
     async def _existing(self, error: errors.AlreadyExists) -> Sent:
         """Return the task that Kling says exists; raises OutcomeUnknown where it does not show it."""
         journal, row = self._context.journal, self._row
         if self._id is None:
-            await journal.call(journal.in_doubt, row.row_id, error.message)
+            await _tell(self._context, self._status, row, purchase_words.CONFLICT, error.message)
+            if self._doubts == 0:
+                await journal.call(journal.not_shown, row.row_id)
             raise errors.AlreadyExists(
                 purchase_words.CONFLICT, code=error.code, request_id=error.request_id
             ) from None
@@ -210,7 +212,13 @@ async def in_doubt(
     context: Context, status: Status, row: Row, why: str, code: int | None = None
 ) -> errors.OutcomeUnknown:
     """Return the error for a doubt that can't be looked up: from here on only the user sends again."""
+    text = f"{why} {purchase_words.PROXY_DOUBT}"
+    await _tell(context, status, row, text, why)
+    return errors.OutcomeUnknown(text, code=code)
+
+
+async def _tell(context: Context, status: Status, row: Row, text: str, why: str) -> None:
+    """Show that a create may have been carried out, and write down that the user was told."""
     # Shown first: a run that is cut off right after the commit must have told it all the same.
-    status.show(f"{why} {purchase_words.PROXY_DOUBT}")
+    status.show(text)
     await context.journal.call(context.journal.in_doubt, row.row_id, why)
-    return errors.OutcomeUnknown(f"{why} {purchase_words.PROXY_DOUBT}", code=code)
