@@ -6,7 +6,7 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import doubt, leaks, purchase, results, spending
+from . import answers, doubt, leaks, purchase, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
@@ -17,4 +17,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *spending.MUTATIONS,
     *results.MUTATIONS,
     *leaks.MUTATIONS,
+    *answers.MUTATIONS,
 )
