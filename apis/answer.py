@@ -17,6 +17,9 @@ from .redaction import Redactor
 KEPT_OF_BODY = 2000
 #: characters of an id that a server gives to a request
 KEPT_OF_ID = 100
+#: commas in an answer, so about as many values; 500 lines of a bill, the most that Kling sends, have some
+#: 10,000. To take more of them apart would hold up everybody else in the loop, from whatever thread.
+MOST_COMMAS = 20_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Envelope:
 
 
 def parse_json(raw: bytes, redactor: Redactor) -> Any:
-    """Return the JSON value in ``raw``, or None where it holds none (an HTML page, half an answer)."""
+    """Return the JSON value in ``raw``; None where it holds none, or one too large to be Kling's."""
+    if raw.count(b",") > MOST_COMMAS:
+        return None
     try:
         return redactor.value(json.loads(raw))
     except (ValueError, RecursionError):
@@ -39,8 +44,8 @@ def parse_json(raw: bytes, redactor: Redactor) -> Any:
 
 
 def body_shown(raw: bytes, redactor: Redactor) -> str:
-    """Return the beginning of a body as text."""
-    return redactor.text(raw[:KEPT_OF_BODY].decode("utf-8", "replace"))
+    """Return the beginning of a body as text, of one in UTF-16 too."""
+    return redactor.text(raw[:KEPT_OF_BODY].replace(b"\0", b"").decode("utf-8", "replace"))
 
 
 def envelope_of(payload: object) -> Envelope:
@@ -53,6 +58,8 @@ def envelope_of(payload: object) -> Envelope:
     if isinstance(error, dict):
         message = message if isinstance(message, str) else error.get("message")
         kind = error.get("type")
+    elif isinstance(error, str) and not isinstance(message, str):
+        message = error
     return Envelope(
         code if isinstance(code, int) and not isinstance(code, bool) else None,
         message if isinstance(message, str) else "",

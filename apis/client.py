@@ -56,11 +56,11 @@ class Signs(Protocol):
 class Renews(Protocol):
     """Keeps a sign-in that ends good."""
 
-    async def before(self) -> None:
-        """Renew it, where it ends soon."""
+    async def before(self) -> str:
+        """Renew it, where it ends soon; returns the one that is in use now."""
 
-    async def after_refusal(self) -> bool:
-        """Renew it because the server refused it; returns whether there is a new one."""
+    async def after_refusal(self, used: str) -> bool:
+        """Renew it because the server refused the one that was used; returns whether there is a new one."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class Connection:
     #: Comfy.org stands between us and Kling
     by_comfy_org: bool = False
     renewal: Renews | None = None
+    #: what every answer passes; it knows each secret that has been sent
+    redactor: Redactor = field(default_factory=Redactor, compare=False)
 
     @property
     def host(self) -> str:
@@ -120,36 +122,40 @@ class SynchronousOperation(Generic[Req, Resp]):
         out again. Raises NeverDelivered, Refused (or a subclass), Throttled or OutcomeUnknown; an
         interrupted send is ``CancelledError`` and its outcome unknown.
         """
+        outcome = await self._outcome()
+        if isinstance(outcome, errors.ApiError):
+            # Raised here and nowhere deeper: there the exceptions and variables at hand hold the key and the
+            # raw answer, and would hang on the error as its context and as the frames of its traceback.
+            raise outcome
+        return outcome
+
+    async def _outcome(self) -> Resp | errors.ApiError:
+        """Return the answer, or the error that it came to, with a sign-in that is good for it."""
         renewal = self.connection.renewal
         if renewal is None:
             return await self._once()
-        await renewal.before()
-        try:
+        used = await renewal.before()
+        outcome = await self._once()
+        if isinstance(outcome, errors.AuthenticationFailed) and await renewal.after_refusal(used):
             return await self._once()
-        except errors.AuthenticationFailed:
-            if not await renewal.after_refusal():
-                raise
-        return await self._once()
+        return outcome
 
-    async def _once(self) -> Resp:
+    async def _once(self) -> Resp | errors.ApiError:
+        """Send once; return the answer, or the error that it came to."""
         connection = self.connection
         body = None
         if self.request is not None:
             body = self.request.model_dump_json(exclude_none=True, by_alias=True).encode()
         headers = {**connection.credential.headers(connection.clock.time()), **self.extra_headers}
+        connection.redactor.learn(connection.credential.secrets())
         if body is not None:
             headers["Content-Type"] = "application/json"
-        trouble: errors.ApiError | None = None
         try:
             status, raw, answer_headers = await within(
                 connection.timeouts.whole, self._exchange(headers, body)
             )
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            trouble = error_of_exception(error, connection.host)
-        if trouble is not None:
-            # Raised outside the handler: aiohttp's exceptions can hold the headers, and with them the
-            # key, and would hang on ours as its context.
-            raise trouble
+            return error_of_exception(error, connection.host)
         if len(raw) > LARGE_ANSWER:
             return await in_own_thread(lambda: self._read(status, raw, answer_headers))
         return self._read(status, raw, answer_headers)
@@ -182,32 +188,30 @@ class SynchronousOperation(Generic[Req, Resp]):
                 chunks.append(chunk)
             return answer.status, b"".join(chunks), answer.headers
 
-    def _read(self, status: int, raw: bytes, headers: Mapping[str, str]) -> Resp:
+    def _read(self, status: int, raw: bytes, headers: Mapping[str, str]) -> Resp | errors.ApiError:
         connection = self.connection
-        redactor = Redactor(connection.credential.secrets())
-        payload = parse_json(raw, redactor)
+        payload = parse_json(raw, connection.redactor)
         envelope = envelope_of(payload)
         error = error_of_answer(
             status,
             envelope.code,
             envelope.message,
             request_id=envelope.request_id,
-            body=body_shown(raw, redactor),
             retry_after=retry_after_of(headers, connection.clock.time()),
             kind=envelope.kind,
             by_comfy_org=connection.by_comfy_org,
         )
-        if error is not None:
-            raise error
-        try:
-            return self.endpoint.response_model.model_validate(payload)
-        except ValidationError:
-            raise errors.OutcomeUnknown(
-                f"{connection.host} answered in a form that this version does not know.",
-                request_id=envelope.request_id,
-                http_status=status,
-                body=body_shown(raw, redactor),
-            ) from None
+        if error is None:
+            try:
+                return self.endpoint.response_model.model_validate(payload)
+            except ValidationError:
+                error = errors.OutcomeUnknown(
+                    f"{connection.host} answered in a form that this version does not know.",
+                    request_id=envelope.request_id,
+                    http_status=status,
+                )
+        error.body = body_shown(raw, connection.redactor)
+        return error
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
@@ -292,6 +296,7 @@ class PollingOperation(Generic[Resp]):
         begun = clock.monotonic()
         failures = 0
         ended_at: float | None = None
+        word = ""
         while True:
             asked = 0.0
             try:
@@ -313,7 +318,7 @@ class PollingOperation(Generic[Resp]):
                     raise errors.ApiError("Kling answered without the task's status.", task_id=self.task_id)
                 if self.on_answer is not None:
                     self.on_answer(reply)
-                status = status.strip().lower()
+                word, status = status.strip(), status.strip().lower()
                 if status in self.completed:
                     return reply
                 if status in self.failed:
@@ -321,10 +326,12 @@ class PollingOperation(Generic[Resp]):
                 now = clock.monotonic()
                 ended_at = None if status not in self.ended else now if ended_at is None else ended_at
                 if ended_at is not None and now - ended_at >= END_PATIENCE:
-                    raise errors.TaskEnded(status, task_id=self.task_id)
+                    raise errors.TaskEnded(word, task_id=self.task_id)
             waited = clock.monotonic() - begun
             pause = max(asked, self.schedule.delay(self.elapsed + waited)) if not failures else asked
             if self.deadline is not None and waited + pause > self.deadline:
+                if ended_at is not None:
+                    raise errors.TaskEnded(word, task_id=self.task_id)
                 raise errors.StillRunning(
                     f"Kling has not finished within {round(self.deadline / 60, 2):g} min of waiting. The "
                     "task goes on there and is paid when it is done: queue the same take again to collect "

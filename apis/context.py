@@ -11,6 +11,7 @@ from .journal import Journal
 from .kling.deduction import Deduction
 from .kling.models import ModelTable
 from .kling.responses import KlingTask
+from .payer import runner_in_words
 from .polling import POLL_CEILING, POLL_FLOOR
 from .settings import Settings, is_loopback
 from .tasks_api import TasksApi
@@ -59,6 +60,11 @@ class Context:
         if not found.cash or found.currency:
             return found
         return replace(found, currency="CNY" if self.settings.region == "china" else "USD")
+
+    @property
+    def runner(self) -> str:
+        """Who runs only so many tasks at once, in words."""
+        return runner_in_words(self.settings.account, simulated=self.simulated)
 
     @property
     def on_this_computer(self) -> bool:

@@ -369,11 +369,14 @@ def _problem(document: object) -> str | None:
 
 
 def _subject(token: str) -> str | None:
-    """Give issuer and subject of a JWT, unverified: they only name a scope of ours and open nothing."""
+    """Give issuer and subject of a JWT, unverified: they only name a scope of ours and open nothing.
+
+    One without a subject has a session, which lasts longer than the token.
+    """
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        issuer, subject = claims.get("iss"), claims["sub"]
+        issuer, subject = claims.get("iss"), claims.get("sub") or claims["sid"]
     except (IndexError, KeyError, AttributeError, TypeError, ValueError, RecursionError, binascii.Error):
         return None
     return f"{issuer}\0{subject}" if isinstance(subject, str) and subject else None

@@ -43,8 +43,8 @@ def ended(word: str, ref: TaskRef) -> errors.TaskEnded:
     """Return the error for an end in a word of Kling's that we don't know."""
     return errors.TaskEnded(
         f"Kling says “{word[:40]}” of this task, an end that none of its documents has. Whether it was "
-        "billed is not known: see the billing in the Kling console. Queue the same take again to ask once "
-        "more; another number for take buys another version.",
+        "billed is not known: see the bill of the account that paid. Queue the same take again to ask once "
+        "more, which buys nothing; another number for take buys another version.",
         task_id=ref.task_id,
         external_task_id=ref.external_task_id,
     )

@@ -52,6 +52,8 @@ class Meaning:
 
 _KEY = "Check KLING_API_KEY (or KLING_ACCESS_KEY and KLING_SECRET_KEY, or the pack's credentials.json)"
 
+#: what is below it is no code of Kling's: Comfy.org may repeat its HTTP status
+LOWEST_CODE = 1000
 #: the code for more tasks at once than the account may run
 NO_FREE_SLOT = 1303
 
@@ -180,6 +182,11 @@ COMFY_ORG: dict[int, Meaning] = {
         errors.AccountRefused,
         f"Comfy.org refuses access to your Comfy.org account. Look into it, or {_SUPPORT}.",
     ),
+    404: Meaning(
+        errors.RequestRefused,
+        "Comfy.org does not offer this function of Kling. Choose another model_name, or check ComfyUI's "
+        "option --comfy-api-base.",
+    ),
     409: Meaning(
         errors.AccountRefused, f"There is a problem with your Comfy.org account. Look into it, or {_SUPPORT}."
     ),
@@ -187,8 +194,19 @@ COMFY_ORG: dict[int, Meaning] = {
         errors.Throttled, "Your Comfy.org account already runs as many tasks as it may, or sends too fast."
     ),
 }
-#: codes with which Kling refuses Comfy.org's own account, and not the user's
-_NOT_THE_USERS = (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1304)
+_NOT_THE_USERS = Meaning(
+    errors.AccountRefused,
+    "Kling refused Comfy.org's own account, which is nothing that you can change. Queue again later, or "
+    f"{_SUPPORT}.",
+)
+#: Codes of Kling's whose sentence in ``CODES`` speaks to the owner of the account, which is Comfy.org here.
+COMFY_ORG_CODES: dict[int, Meaning] = {
+    **dict.fromkeys((1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1304), _NOT_THE_USERS),
+    1202: COMFY_ORG[404],
+    NO_FREE_SLOT: Meaning(
+        errors.Throttled, "Comfy.org already runs as many tasks at Kling as it may at once."
+    ),
+}
 
 
 def of_comfy_org(status: int, code: int | None, said: str) -> Meaning | None:
@@ -197,14 +215,8 @@ def of_comfy_org(status: int, code: int | None, said: str) -> Meaning | None:
     ``said`` is its error's type and message. A conflict is about the account, unless it says that the
     idempotency key has been used: then the create was carried out before.
     """
-    if code in _NOT_THE_USERS:
-        return Meaning(
-            errors.AccountRefused,
-            "Kling refused Comfy.org's own account, which is nothing that you can change. Queue again "
-            f"later, or {_SUPPORT}.",
-        )
     if code:
-        return None
+        return COMFY_ORG_CODES.get(code)
     if status == 409 and "idempoten" in said.lower():
         return Meaning(errors.AlreadyExists, "Comfy.org already has a task under this idempotency key.")
     return COMFY_ORG.get(status)
@@ -256,7 +268,6 @@ def error_of_answer(
     message: str,
     *,
     request_id: str | None = None,
-    body: str | None = None,
     retry_after: float | None = None,
     kind: str = "",
     by_comfy_org: bool = False,
@@ -266,10 +277,11 @@ def error_of_answer(
     ``message`` is the server's own; it is quoted, cut to 300 characters. ``kind`` is the type that Comfy.org
     gives its errors.
     """
-    speaker = "Kling"
-    meaning = of_comfy_org(status, code, f"{kind} {message}") if by_comfy_org else None
-    if meaning is not None and not code:
-        speaker = "Comfy.org"
+    speaker, meaning = "Kling", None
+    if by_comfy_org:
+        code = code if code == 0 or (code or 0) >= LOWEST_CODE else None
+        speaker = speaker if code else "Comfy.org"
+        meaning = of_comfy_org(status, code, f"{kind} {message}")
     meaning = meaning or of_answer(status, code)
     if meaning is None:
         return None
@@ -283,7 +295,7 @@ def error_of_answer(
         sentence = f"{sentence} {speaker}'s words: “{said}”."
     elif code is None:
         sentence = f"{sentence} (HTTP {status})"
-    error = error_class(sentence, code=code or None, request_id=request_id, http_status=status, body=body)
+    error = error_class(sentence, code=code or None, request_id=request_id, http_status=status)
     if isinstance(error, errors.Throttled):
         error.retry_after = retry_after
     return error
@@ -294,8 +306,8 @@ def error_of_exception(error: BaseException, host: str) -> errors.ApiError:
     kind = type(error).__name__
     if of_exception(error) is errors.NeverDelivered:
         return errors.NeverDelivered(
-            f"{host} could not be reached ({kind}). Check the network, the proxy and KLING_API_BASE, then "
-            "queue again."
+            f"{host} could not be reached ({kind}). Check the network, the proxy and, where you have set it, "
+            "KLING_API_BASE; then queue again."
         )
     if isinstance(error, asyncio.TimeoutError):
         return errors.OutcomeUnknown(f"{host} did not answer in time ({kind}).")

@@ -163,7 +163,7 @@ class PaidTask:
         if external_id is None:
             self.secret = installation_secret(self.context.journal.path.parent, resend=open_row is not None)
         if self.place.queue.is_full:
-            self.status.show(purchase_words.WAITING)
+            self.status.show(purchase_words.waiting(self.context.runner))
         elif not self.place.is_next:
             self.status.show(purchase_words.IN_LINE)
         await self.place.turn(self.context.clock)

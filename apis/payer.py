@@ -16,6 +16,15 @@ def account_in_words(account: str) -> str:
     return f"the gateway {place}" if fingerprint else place
 
 
+def runner_in_words(account: str, *, simulated: bool) -> str:
+    """Return whose number of tasks at once is what an account has to wait for."""
+    if simulated:
+        return "the simulator"
+    if account.startswith("kling:"):
+        return "your Kling account"
+    return "Comfy.org" if account.startswith("comfy.org#") else account_in_words(account)
+
+
 def bought_elsewhere(row: Row, account: str) -> BoughtElsewhere:
     """Return the refusal of a take that another account has paid for, or may have."""
     there, here = account_in_words(row.account), account_in_words(account)

@@ -21,8 +21,16 @@ FORGOTTEN = (
     "what Kling keeps. Nothing was paid. Choose another number for take to make it anew."
 )
 IN_LINE = "Waiting in line: the takes before it go first"
-WAITING = "Waiting for a free slot: your Kling account runs as many tasks as it may"
 SLOWER = "Asked to send more slowly, waiting"
 _LATER = "Queue again later, or raise KLING_MAX_WAIT_MINUTES."
-NO_SLOT = f"Your Kling account had no free slot in all this time. {_LATER}"
 TOO_FAST = f"Requests were refused as too fast in all this time. {_LATER}"
+
+
+def waiting(runner: str) -> str:
+    """Return what a node shows while ``runner`` (see ``payer``) has no free slot."""
+    return f"Waiting for a free slot: {runner} runs as many tasks as it may"
+
+
+def no_slot(runner: str) -> str:
+    """Return what is said where ``runner`` had no free slot for as long as the user would wait."""
+    return f"{runner[0].upper()}{runner[1:]} had no free slot in all this time. {_LATER}"

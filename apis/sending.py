@@ -72,8 +72,8 @@ class Sending:
     async def send(self) -> Sent:
         """Return the task, once Kling has it.
 
-        Raises NeverDelivered, Throttled, Refused (or a subclass), and OutcomeUnknown where it stays open;
-        each says what it means for money, and the journal has it too.
+        Raises NeverDelivered, Throttled, Refused (or a subclass) and OutcomeUnknown where it stays open. Each
+        says what it means for money, and the journal has it too.
         """
         price = self._plan.price
         self._status.show(f"Sending · about {price}" if price else "Sending · price not known")
@@ -91,7 +91,10 @@ class Sending:
                 )
             else:
                 then = NEVER_TWICE if self._id else purchase_words.PROXY_DOUBT
+                reason = error.message
                 error.message += f" {purchase_words.EARLIER_SEND} {then}"
+                if self._id is None:
+                    await _tell(self._context, self._status, self._row, error.message, reason)
             raise
         except asyncio.CancelledError:
             if self._doubts == 0 and not self._under_way:
@@ -147,7 +150,8 @@ class Sending:
         if error.code == NO_FREE_SLOT:
             queue.refused(now)
             pause = Pause(asked, max(asked, queue.patience(now)))
-            state, end = purchase_words.WAITING, purchase_words.NO_SLOT
+            runner = self._context.runner
+            state, end = purchase_words.waiting(runner), purchase_words.no_slot(runner)
         else:  # too fast: that a task of ours ends changes nothing
             self._too_fast += 1
             asked = max(asked, backoff(self._too_fast, jitter=random.random()))
@@ -164,7 +168,9 @@ class Sending:
         """Return the task that Kling says exists; raises OutcomeUnknown where it does not show it."""
         journal, row = self._context.journal, self._row
         if self._id is None:
-            await journal.call(journal.in_doubt, row.row_id, error.message)
+            await _tell(self._context, self._status, row, purchase_words.CONFLICT, error.message)
+            if self._doubts == 0:
+                await journal.call(journal.not_shown, row.row_id)
             raise errors.AlreadyExists(
                 purchase_words.CONFLICT, code=error.code, request_id=error.request_id
             ) from None
@@ -207,7 +213,13 @@ async def in_doubt(
     context: Context, status: Status, row: Row, why: str, code: int | None = None
 ) -> errors.OutcomeUnknown:
     """Return the error for a doubt that can't be looked up: from here on only the user sends again."""
+    text = f"{why} {purchase_words.PROXY_DOUBT}"
+    await _tell(context, status, row, text, why)
+    return errors.OutcomeUnknown(text, code=code)
+
+
+async def _tell(context: Context, status: Status, row: Row, text: str, why: str) -> None:
+    """Show that a create may have been carried out, and write down that the user was told."""
     # Shown first: a run that is cut off right after the commit must have told it all the same.
-    status.show(f"{why} {purchase_words.PROXY_DOUBT}")
+    status.show(text)
     await context.journal.call(context.journal.in_doubt, row.row_id, why)
-    return errors.OutcomeUnknown(f"{why} {purchase_words.PROXY_DOUBT}", code=code)

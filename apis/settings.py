@@ -50,6 +50,16 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
+class _PublicKey(ApiKey):
+    """The built-in simulator's key: everybody may see it, and words of it stand in ordinary texts."""
+
+    __slots__ = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
+
+
 @dataclass(frozen=True)
 class Settings:
     """All that a run needs to know about host, account and limits."""
@@ -95,7 +105,7 @@ def load_settings(
                 "KLING_BACKEND is set to simulator, and the simulator is not running. "
                 f"{_NOTHING_PAID} Restart ComfyUI, or remove KLING_BACKEND."
             )
-        credential = ApiKey(SIMULATOR_KEY)
+        credential = _PublicKey(SIMULATOR_KEY)
         chosen = ("simulator", "global", checked_url(simulator_url, "The simulator's address"))
     elif (own := kling_credential(environ, file, user_dir)) is not None:
         credential = own

@@ -18,6 +18,7 @@ from .kling.endpoint import ApiEndpoint
 from .kling.responses import COMPLETED, ENDED, FAILED, KlingTask
 from .plan import Plan
 from .polling import Schedule
+from .redaction import MARK
 
 
 class TasksApi:
@@ -38,7 +39,7 @@ class TasksApi:
         body = plan.body(external_task_id)
         reply = await SynchronousOperation(plan.endpoint, body, self.connection, headers=headers).execute()
         try:
-            task = plan.dialect.task(reply)
+            task = _usable(plan.dialect.task(reply))
         except ValueError as error:
             raise errors.OutcomeUnknown(f"Kling accepted the request. {error}") from None
         if task is None:
@@ -103,9 +104,19 @@ class TasksApi:
 
 def _task_of(dialect: Dialect, reply: Any, wanted: str | None) -> KlingTask | None:
     try:
-        return dialect.task(reply, wanted)
+        return _usable(dialect.task(reply, wanted))
     except ValueError as error:
         raise errors.ApiError(str(error)) from None
+
+
+def _usable(task: KlingTask | None) -> KlingTask | None:
+    """Return the task; ValueError where a part of the key stood in its id.
+
+    Such an id may not become an address, a file name or a row, and without that part it is another one's.
+    """
+    if task is not None and MARK in task.task_id:
+        raise ValueError("Kling's answer names the task by an id with a part of your key in it.")
+    return task
 
 
 def _exact_task(dialect: Dialect, reply: Any, task_id: str) -> KlingTask:

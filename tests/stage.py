@@ -130,11 +130,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, **knobs: Any) -> AsyncIterator[Stage]:
-    """A stage in virtual time, whose simulator listens on loopback until the end of the block."""
+async def stage(folder: Path, before: Any = None, **knobs: Any) -> AsyncIterator[Stage]:
+    """A stage in virtual time, whose simulator listens on loopback until the end of the block.
+
+    ``before``: an aiohttp middleware that stands between the pack and the simulator.
+    """
     clock = VirtualClock()
     state = State(**{"render": "tiny", "clock": clock.time, **knobs})
-    async with serving(create_app(state)) as url:
+    app = create_app(state)
+    if before is not None:
+        app.middlewares.append(before)
+    async with serving(app) as url:
         place = Stage(url + state.path_prefix, state, clock, folder)
         try:
             yield place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yarl import URL
 
+from ..redaction import MARK
 from ..settings import is_loopback
 
 
@@ -11,6 +12,8 @@ def link_problem(url: str, *, api_is_loopback: bool) -> str | None:
     """Say why a link is not followed, or None if it may be; the link itself is not repeated."""
     if not url or not all("!" <= char <= "~" for char in url):
         return "is not a web address"
+    if MARK in url:
+        return "has a part of your key in it"
     try:
         parsed = URL(url, encoded=True)
         host, has_user = parsed.host, parsed.raw_user is not None or parsed.raw_password is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from kling_takes.apis import errors
 from kling_takes.apis.journal import Journal
+from kling_takes.apis.payer import runner_in_words
 from kling_takes.simulator.faults import Fault
 from kling_takes.tests.builders import only_row
 from kling_takes.tests.stage import Stage, Trigger, stage
@@ -132,3 +134,24 @@ async def test_a_fresh_link_that_can_not_be_had_just_now_is_no_loss_and_the_erro
         assert not claims(error)
         assert (await s.take(s.studio())).collected
         assert s.state.creates_received == 1
+
+
+@pytest.mark.parametrize(
+    ("account", "simulated", "runner"),
+    [
+        ("kling:china", False, "your Kling account"),
+        ("comfy.org#0123456789abcdef", False, "Comfy.org"),
+        ("gateway.example/kling#0123456789abcdef", False, "the gateway gateway.example/kling"),
+        ("127.0.0.1:4711#0123456789abcdef", True, "the simulator"),
+    ],
+)
+def test_who_has_no_free_slot_is_named(account: str, simulated: bool, runner: str) -> None:
+    assert runner_in_words(account, simulated=simulated) == runner
+
+
+async def test_a_node_that_waits_for_a_slot_says_whose_it_is(tmp_path: Path) -> None:
+    async with stage(tmp_path, refuse_code=1303) as s:
+        settings = dataclasses.replace(s.settings(), account="kling:global")
+        with pytest.raises(errors.Throttled, match="Your Kling account had no free slot"):
+            await s.take(s.studio(settings=settings))
+        assert s.heard.shown("Waiting for a free slot: your Kling account runs as many tasks as it may")

@@ -11,12 +11,14 @@ from aiohttp import web
 
 from kling_takes.apis import errors
 from kling_takes.apis.account import AccountSummary
-from kling_takes.apis.client import Connection, parse_json
+from kling_takes.apis.answer import parse_json
+from kling_takes.apis.client import Connection
 from kling_takes.apis.credentials import ApiKey
 from kling_takes.apis.kling.deduction import Deduction
 from kling_takes.apis.kling.dialects import DIALECTS
 from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
+from kling_takes.apis.redaction import Redactor
 from kling_takes.apis.tasks_api import TasksApi
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.state import SIMULATOR_ACCESS_KEY, SIMULATOR_SECRET_KEY
@@ -33,7 +35,8 @@ def server_of(answer: Any) -> AbstractAsyncContextManager[str]:
 
 
 def test_half_a_character_becomes_one_that_can_be_written_down() -> None:
-    found = parse_json(b'{"message": "cut in an emoji \\ud83d", "whole": "\\ud83d\\ude00"}')
+    raw = b'{"message": "cut in an emoji \\ud83d", "whole": "\\ud83d\\ude00"}'
+    found = parse_json(raw, Redactor())
     assert found == {"message": "cut in an emoji ?", "whole": "\N{GRINNING FACE}"}
 
 

@@ -18,6 +18,8 @@ from kling_takes.apis import errors
 from kling_takes.apis.errors import NeverDelivered, OutcomeUnknown, Refused, Throttled
 from kling_takes.apis.outcomes import (
     CODES,
+    COMFY_ORG,
+    COMFY_ORG_CODES,
     STATUSES,
     Meaning,
     error_of_answer,
@@ -152,14 +154,30 @@ def test_every_documented_code_has_its_class_and_a_sentence() -> None:
         assert meaning.sentence.endswith(".")
 
 
+MEANINGS = [pair for table in (CODES, STATUSES, COMFY_ORG, COMFY_ORG_CODES) for pair in table.items()]
+
+
 def test_no_sentence_speaks_of_money_which_depends_on_what_else_was_sent() -> None:
-    for code, meaning in (*CODES.items(), *STATUSES.items()):
+    for code, meaning in MEANINGS:
         assert not any(word in meaning.sentence for word in (" paid", " bought", " made")), code
 
 
 def test_every_refusal_says_what_to_do() -> None:
-    remedies = {"Check", "Change", "Choose", "Set", "Buy", "Top", "Look", "Add", "Use", "try"}
-    for code, meaning in (*CODES.items(), *STATUSES.items()):
+    remedies = {
+        "Check",
+        "Change",
+        "Choose",
+        "Set",
+        "Buy",
+        "Top",
+        "Look",
+        "Add",
+        "Use",
+        "Sign",
+        "Queue",
+        "try",
+    }
+    for code, meaning in MEANINGS:
         if worth_of(meaning) is Refused:
             assert remedies & set(meaning.sentence.split()), code
 
@@ -188,10 +206,10 @@ def test_code_1201_is_told_apart_by_its_words(message: str, kind: type[errors.Ap
 
 
 def test_an_error_quotes_kling_briefly_and_keeps_the_body_out_of_its_text() -> None:
-    error: Any = error_of_answer(400, 1201, "x" * 5000, body="<html>secret</html>")
+    error: Any = error_of_answer(400, 1201, "x" * 5000)
     assert len(str(error)) < 600
+    error.body = "<html>secret</html>"
     assert "secret" not in str(error)
-    assert error.body == "<html>secret</html>"
 
 
 def test_a_paced_answer_carries_the_wait() -> None:
@@ -204,3 +222,58 @@ def test_the_text_of_a_network_error_names_the_host_and_not_the_address() -> Non
     error = error_of_exception(aiohttp.InvalidURL("https://h/?token=secret"), "api.example")
     assert "api.example" in str(error)
     assert "secret" not in str(error)
+
+
+def of_comfy_org(status: int, code: int | None = None, message: str = "no", kind: str = "") -> Any:
+    return error_of_answer(status, code, message, kind=kind, by_comfy_org=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "error"),
+    [
+        ("This Idempotency-Key has been used before", "", errors.AlreadyExists),
+        ("used before", "idempotency_conflict", errors.AlreadyExists),
+        ("There is a problem with the account", "account_problem", errors.AccountRefused),
+        ("", "", errors.AccountRefused),
+    ],
+)
+def test_a_conflict_at_comfy_org_is_about_the_account_unless_it_names_the_key(
+    message: str, kind: str, error: type[errors.ApiError]
+) -> None:
+    assert type(of_comfy_org(409, None, message, kind)) is error
+    assert type(error_of_answer(409, None, message, kind=kind)) is OutcomeUnknown
+
+
+@pytest.mark.parametrize("code", [None, 0, 401])
+def test_a_code_that_is_none_of_klings_is_comfy_orgs_own_answer(code: int | None) -> None:
+    error = of_comfy_org(401, code)
+    assert type(error) is errors.AuthenticationFailed
+    assert "Sign in to Comfy.org" in str(error)
+    assert "Comfy.org's words: “no”" in str(error)
+    assert "code 401" not in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 429])
+def test_comfy_orgs_own_answers_speak_of_comfy_org(status: int) -> None:
+    said = str(of_comfy_org(status))
+    assert "Comfy.org" in said
+    assert "KLING_" not in said
+    assert worth_of(of_answer(status, None)) in (worth_of(COMFY_ORG[status]), OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, 1201), (400, 1301), (429, 1302), (500, 5000), (200, 0), (404, 1203), (429, 1303)],
+)
+def test_kling_is_understood_through_comfy_org_as_it_is_without(status: int, code: int) -> None:
+    through, direct = of_comfy_org(status, code), error_of_answer(status, code, "no")
+    assert type(through) is type(direct)
+    if direct is not None:
+        assert through.code == code
+        assert "Kling's words: “no”" in str(through)
+
+
+def test_kling_has_no_slot_for_comfy_org() -> None:
+    error = of_comfy_org(429, 1303)
+    assert isinstance(error, Throttled)
+    assert "Your Kling account" not in str(error)

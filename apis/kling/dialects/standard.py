@@ -52,15 +52,14 @@ class StandardDialect(Dialect):
 
         Raises ValueError where the record has no id or no status.
         """
-        found = [standard_task(record) for record in reply.data]
         if wanted is None:
-            return found[0] if found else None
-        for task in found:
-            if wanted in (task.task_id, task.external_task_id):
-                return task
+            return standard_task(reply.data[0]) if reply.data else None
+        for record in reply.data:
+            if wanted in (str(record.id), record.external_id):
+                return standard_task(record)
         # A record may leave our id out; only a different one shows that it is another task.
-        if len(found) == 1 and found[0].external_task_id is None:
-            return found[0]
+        if len(reply.data) == 1 and not reply.data[0].external_id:
+            return standard_task(reply.data[0])
         return None
 
 

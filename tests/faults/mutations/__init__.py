@@ -6,7 +6,7 @@ files or single tests. What costs money, a key or a paid result belongs here.
 
 from __future__ import annotations
 
-from . import audit, bill, doubt, kept, leaks, lines, purchase, record, results, spending
+from . import answers, audit, bill, doubt, kept, leaks, lines, purchase, record, results, spending
 from .form import Edit, Mutation
 
 __all__ = ["MUTATIONS", "Edit", "Mutation"]
@@ -22,4 +22,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *leaks.MUTATIONS,
     *audit.MUTATIONS,
     *lines.MUTATIONS,
+    *answers.MUTATIONS,
 )

@@ -58,8 +58,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a network error shows the key",
         SOURCE_CLIENT,
-        "trouble = error_of_exception(error, connection.host)",
-        "trouble = errors.OutcomeUnknown(f'{error!r} {headers}')",
+        "return error_of_exception(error, connection.host)",
+        "return errors.OutcomeUnknown(f'{error!r} {headers}')",
         CLIENT,
     ),
     one(

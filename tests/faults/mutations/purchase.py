@@ -248,7 +248,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a task with another id is adopted in the new standard",
         "apis/kling/dialects/standard.py",
-        "            if wanted in (task.task_id, task.external_task_id):",
+        "            if wanted in (str(record.id), record.external_id):",
         "            if wanted:",
         "tests/unit/test_kling_responses.py",
     ),
