@@ -14,7 +14,6 @@ from .form import (
     SOURCE_JOURNAL_FILE,
     SOURCE_PAID,
     SOURCE_SPENDING,
-    SOURCE_STUDIO,
     TWO_DIALECTS,
     Edit,
     Mutation,
