@@ -14,6 +14,7 @@ from kling_takes.apis.account import AccountSummary
 from kling_takes.apis.answer import parse_json
 from kling_takes.apis.client import Connection
 from kling_takes.apis.credentials import ApiKey
+from kling_takes.apis.kling.deduction import Deduction
 from kling_takes.apis.kling.dialects import DIALECTS
 from kling_takes.apis.kling.packs import ResourcePack
 from kling_takes.apis.kling.responses import LegacyTask, StandardTask, legacy_task, standard_task
@@ -77,8 +78,7 @@ async def test_the_task_of_another_id_is_not_taken_for_ours(dialect: str, answer
 def test_a_deduction_below_zero_is_not_known() -> None:
     old = LegacyTask(task_id="1", task_status="succeed", final_unit_deduction="-1000")
     new = StandardTask(id="1", status="succeeded", billing=[{"charge_type": "unit", "amount": -1000}])
-    assert legacy_task(old).deduction.units is None
-    assert standard_task(new).deduction.units is None
+    assert legacy_task(old).deduction == standard_task(new).deduction == Deduction()
 
 
 @pytest.mark.parametrize("moment", [253_402_300_799.0, 1e20, -1e20])
