@@ -169,7 +169,7 @@ class Sending:
         journal, row = self._context.journal, self._row
         if self._id is None:
             await _tell(self._context, self._status, row, purchase_words.CONFLICT, error.message)
-            if self._doubts == 0:
+            if not self._doubts:
                 await journal.call(journal.not_shown, row.row_id)
             raise errors.AlreadyExists(
                 purchase_words.CONFLICT, code=error.code, request_id=error.request_id
