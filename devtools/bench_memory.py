@@ -99,7 +99,9 @@ async def fetch(link: str, target: Path) -> tuple[int, float]:
     async with open_session() as session:
         begun = time.perf_counter()
         with Memory() as memory:
-            await download(session, link, target, refresh=refresh, api_is_loopback=True)
+            await download(
+                session, link, target, refresh=refresh, opens=opens, api_is_loopback=True
+            )
         return memory.growth, time.perf_counter() - begun
 
 

@@ -253,7 +253,7 @@ async def test_a_node_that_waits_for_a_slot_at_comfy_org_says_so(tmp_path: Path)
 async def test_comfy_orgs_own_limit_is_waited_for(tmp_path: Path) -> None:
     keys = Keys(429, {"error": {"type": "rate_limit", "message": "Too many"}})
     async with stage(tmp_path, keys.gate) as s:
-        s.heard = Trigger("Waiting for a free slot", lambda: setattr(keys, "status", 0))
+        s.heard = Trigger("Asked to send more slowly", lambda: setattr(keys, "status", 0))
         await s.take(s.studio(settings=s.comfy_settings()))
         assert len(keys.seen) == 2
         assert len(s.committed) == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kling_takes.apis import errors, slots, status, studio
+from kling_takes.apis import account_reads, errors, slots, status, studio
 from kling_takes.apis.context import Policy
 from kling_takes.apis.plan import Plan
 from kling_takes.apis.slots import slot_queue
@@ -35,7 +35,7 @@ RICH = {"balance_units": 1e6}
 def nobody_has_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows how many slots an account has from the one before."""
     monkeypatch.setattr(studio, "_slots_asked", {})
-    monkeypatch.setattr(studio, "_account_asked", {})
+    monkeypatch.setattr(account_reads, "_asked", {})
     monkeypatch.setattr(slots, "_known", {})
 
 

@@ -258,7 +258,7 @@ async def test_the_token_of_an_earlier_request_is_hidden_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key pair signs anew while an answer is under way, and the answer names the old token."""
-    monkeypatch.setattr("kling_takes.apis.studio.ACCOUNT_PAUSE", 0.0)
+    monkeypatch.setattr("kling_takes.apis.account_reads.ACCOUNT_PAUSE", 0.0)
     first: list[str] = []
 
     def say_first(secret: str) -> web.Response:
