@@ -15,10 +15,10 @@ from unittest import mock
 
 from aiohttp import web
 
-from kling_takes.apis import paid_task, slots, status, studio
+from kling_takes.apis import slots, status, studio
 from kling_takes.apis.journal import file as journal_file
 from kling_takes.tests.faults.processes import working_for
-from kling_takes.tests.virtual_time import VirtualLoop
+from kling_takes.tests.virtual_time import VirtualLoop, no_threads
 
 if TYPE_CHECKING:
     from kling_takes.tests.faults.world import World
@@ -43,9 +43,9 @@ class Rig:
         )
 
     def __enter__(self) -> Rig:
-        for module, name in ((studio, "take_lock"), (studio, "slot_queue"), (paid_task, "slot_queue")):
-            own = _own(getattr(slots, name))
-            self._patches.enter_context(mock.patch.object(module, name, own))
+        for name in ("take_lock", "slot_queue"):
+            self._patches.enter_context(mock.patch.object(studio, name, _own(getattr(slots, name))))
+        self._patches.enter_context(no_threads())
         # Nobody watches the seconds count here.
         self._patches.enter_context(mock.patch.object(status, "TICK", 1e6))
         # A commit that is put off never ends within the patience, because this thread is the one to do it.

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from kling_takes.apis import errors, slots
+from kling_takes.apis import account_reads, errors, slots, studio
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
 from kling_takes.simulator.faults import Fault
@@ -295,6 +295,8 @@ class World:
             process.journal.close()
         slots._locks.pop(self.rig.loop, None)
         slots._queues.pop(self.rig.loop, None)
+        for learned in (slots._known, studio._slots_asked, account_reads._asked):
+            learned.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def lingering(self) -> Iterator[str]:
