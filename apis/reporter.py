@@ -80,6 +80,17 @@ class TakeReporter:
         """Keep a sentence below the changing line, such as the price."""
         self._node.board.note(self._place, text)
 
+    def warn(self, text: str) -> None:
+        """Show a sentence at once, also in a list, where a line of one take is not shown."""
+        board = self._node.board
+        if not board.is_list:
+            self._show_now()
+            return
+        board.note(self._place, text)
+        # A note that finds no room on the board is not shown with it; this one must have been, once.
+        shown, warning = board.text(self.prefix), f"{self._place + 1}: {text}"
+        self._show(shown if warning in shown else f"{shown}\n{warning}", board.fraction)
+
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
         """Show what happens now; ``elapsed`` and ``expected`` in seconds."""
         self._line.state(text, elapsed, expected)

@@ -221,5 +221,5 @@ async def in_doubt(
 async def _tell(context: Context, status: Status, row: Row, text: str, why: str) -> None:
     """Show that a create may have been carried out, and write down that the user was told."""
     # Shown first: a run that is cut off right after the commit must have told it all the same.
-    status.show(text)
+    status.warn(text)
     await context.journal.call(context.journal.in_doubt, row.row_id, why)

@@ -17,6 +17,9 @@ class Reporter(Protocol):
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
         """Show ``text``; ``elapsed`` and ``expected`` seconds of the whole task, None where unknown."""
 
+    def warn(self, text: str) -> None:
+        """Show ``text`` before anything else happens, among however many takes, and keep it readable."""
+
 
 class Status:
     """The line being shown; it is repeated every second so that the elapsed time moves."""
@@ -33,6 +36,11 @@ class Status:
         """Change the text and show it now."""
         self._text = text
         self.refresh()
+
+    def warn(self, text: str) -> None:
+        """Show what the user must have been told before the run goes on, or is cut off."""
+        self.show(text)
+        self._reporter.warn(text)
 
     def show_soon(self, text: str) -> None:
         """Change a text that changes many times a second; it is shown with the next refresh."""

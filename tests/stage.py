@@ -48,6 +48,9 @@ class Listener:
         if not self.lines or self.lines[-1] != text:
             self.lines.append(text)
 
+    def warn(self, text: str) -> None:
+        self.lines.append(text)
+
     def shown(self, words: str) -> bool:
         return any(words in line for line in self.lines)
 

@@ -8,19 +8,31 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from kling_takes.apis import errors
+from kling_takes.simulator.money import UNIT_USD
 from kling_takes.simulator.render import tiny
-from kling_takes.simulator.state import SimTask
-from kling_takes.tests.faults.scenario import HOME, KEYS, PROCESSES, TAKES, Errand, Outcome, Violation
+from kling_takes.simulator.task import SimTask
+from kling_takes.tests.faults.scenario import (
+    HOME,
+    KEYS,
+    PROCESSES,
+    PURSES,
+    TAKES,
+    Errand,
+    Outcome,
+    Violation,
+)
 from kling_takes.tests.faults.world import World
 from kling_takes.tests.stage import video
 
+#: what no file may hold
+SECRETS = {*KEYS.values(), *(key for key, _ in PURSES.values())}
 #: fields of a row that each state must have
 NEEDS_TASK = ("submitted", "succeeded", "delivered", "failed")
 
 
 def check(world: World, outcomes: list[tuple[str, int, Outcome]]) -> None:
     """Raise Violation for the first promise that does not hold now."""
-    broken = [*world.notes, *world.lingering(), *_billed(world), *_ids(world)]
+    broken = [*world.notes, *world.lingering(), *_billed(world), *_dollars(world), *_ids(world)]
     for process, take, outcome in outcomes:
         broken += _delivery(world, process, take, outcome)
     for home in sorted(set(HOME.values())):
@@ -30,16 +42,19 @@ def check(world: World, outcomes: list[tuple[str, int, Outcome]]) -> None:
 
 
 def finale(world: World) -> None:
-    """With everything mended, every paid video is delivered, and delivering buys nothing."""
+    """With everything mended, every paid video is delivered, delivering buys nothing, and the bill agrees."""
     world.clear_weather()
     world.sleep(1000)
-    for number, (prompt, _model) in enumerate(TAKES):
-        for place, owner in enumerate(sorted({world.owner(name) for name in PROCESSES})):
-            paid = _committed(world)[owner, prompt]
-            if not paid:
-                continue
-            homes = [name for name in PROCESSES if world.owner(name) == owner]
-            _collects(world, homes[(number + place) % len(homes)], number, paid)
+    purses = sorted(world.purses, key=lambda purse: (PURSES[purse][1], purse))
+    for purse in purses if world.mode == "own" else ["usual"]:
+        world.change_purse(purse)
+        for number, (prompt, _model) in enumerate(TAKES):
+            for place, owner in enumerate(sorted({world.owner(name) for name in PROCESSES})):
+                paid = _committed(world)[owner, prompt]
+                homes = [name for name in PROCESSES if world.owner(name) == owner]
+                if paid:
+                    _collects(world, homes[(number + place) % len(homes)], number, paid)
+        _audit(world)
     for seconds in (1.0, 1.0):
         world.sleep(seconds)
     if world.rig.connections:
@@ -48,6 +63,7 @@ def finale(world: World) -> None:
 
 def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> None:
     known = world.mode != "comfy" or _known(world, process, number)
+    made = {task.id for task in paid if not (task.fails_with or task.ends_as)}
     accepted = world.books.creates_accepted
     # A task that failed unnoticed is told once; then the next attempt's turn comes.
     for _ in range(12):
@@ -55,18 +71,52 @@ def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> N
         if not isinstance(outcome.error, errors.TaskFailed):
             break
     said = f"{process} ended with {type(outcome.error).__name__}: {outcome.error}"
-    if known and outcome.delivered is None:
+    if known and made and outcome.delivered is None:
         raise Violation(f"a paid video was not delivered: {said}")
     if known and world.books.creates_accepted != accepted:
-        raise Violation(f"delivering a paid video of {process} bought another one")
+        raise Violation(f"delivering what {process} has paid bought another one: {said}")
+    if not made:
+        if known and not isinstance(outcome.error, errors.TaskFailed | errors.TaskEnded):
+            raise Violation(f"a failure that was billed was not told: {said}")
+        return
     if outcome.delivered is None:
         # Through the proxy a lost reply stays lost; the user must hear of it.
-        if not isinstance(outcome.error, errors.OutcomeUnknown):
+        if not isinstance(outcome.error, errors.OutcomeUnknown | errors.AlreadyExists):
             raise Violation(f"nobody was told that a purchase is in doubt: {said}")
-    elif known and outcome.delivered.task_id not in {task.id for task in paid}:
+    elif known and outcome.delivered.task_id not in made and not _is_own(world, process, outcome):
         raise Violation("another video than the paid one was delivered")
     elif known and not outcome.delivered.collected:
         raise Violation("a collected video was announced as bought")
+
+
+def _is_own(world: World, process: str, outcome: Outcome) -> bool:
+    """Whether what was delivered was bought on this very computer, with whichever key of one region."""
+    delivered = outcome.delivered
+    return delivered is not None and any(
+        create.home == HOME[process] and create.task is not None and create.task.id == delivered.task_id
+        for create in world.creates
+        if _region(create.owner) == _region(world.owner(process))
+    )
+
+
+def _region(owner: str) -> str:
+    """Two accounts of one region can't be told apart by the journal: the owners of its one account."""
+    return "user" if owner == PURSES["second"][1] else owner
+
+
+def _audit(world: World) -> None:
+    """Kling's bill says the same as each journal, as far as wall clocks let it."""
+    if world.mode != "own":
+        return
+    for name in ("one", "far", "stranger"):
+        if HOME[name] in world.jumped:
+            continue
+        audit = world.audit(name)
+        if not audit.agrees:
+            raise Violation(f"the audit of {name} says: {audit.text()}")
+        if name == "stranger" and audit.unknown and HOME[name] not in world.wiped:
+            raise Violation(f"the bill of {name} has what no journal has: {audit.text()}")
+        world.rig.counts["audit agrees"] += 1
 
 
 def _run(world: World, process: str, number: int) -> Outcome:
@@ -89,7 +139,7 @@ def _known(world: World, process: str, number: int) -> bool:
 def _committed(world: World) -> dict[tuple[str, str], list[SimTask]]:
     found: dict[tuple[str, str], list[SimTask]] = defaultdict(list)
     for create in world.creates:
-        if create.task is not None and not create.task.fails_with:
+        if create.task is not None and create.task.costs:
             found[create.owner, create.task.order.prompt].append(create.task)
     return found
 
@@ -103,6 +153,36 @@ def _billed(world: World) -> list[str]:
             allowed += world.told[owner, prompt]
         if len(tasks) > allowed:
             broken.append(f"{owner} pays {len(tasks)} times for {prompt!r}")
+    return broken + (_elsewhere(world) if world.mode == "own" else [])
+
+
+def _elsewhere(world: World) -> list[str]:
+    """No region pays for what the same computer has bought in another."""
+    if "home" in world.wiped:
+        return []
+    regions: dict[str, set[str]] = defaultdict(set)
+    for create in world.creates:
+        if create.home == "home" and create.task is not None and create.task.costs:
+            regions[create.task.order.prompt].add(_region(create.owner))
+    return [f"two regions pay for {prompt!r}" for prompt, who in regions.items() if len(who) > 1]
+
+
+def _dollars(world: World) -> list[str]:
+    """A computer that has kept its journal and its clock spends no more in a day than it may."""
+    broken = []
+    for home in sorted(set(HOME.values())):
+        forgetful = world.mode == "comfy" and world.books.proxy_idempotency == "ignored"
+        if not world.max_usd or home in world.wiped | world.jumped or forgetful or world.mode == "gateway":
+            continue
+        if home == "home" and "second" in world.purses:
+            continue  # one row can stand for a purchase of each account
+        spent = sum(
+            create.task.price_units * UNIT_USD[create.task.package]
+            for create in world.creates
+            if create.home == home and create.task is not None and create.task.costs
+        )
+        if spent > float(world.max_usd) + 0.001:
+            broken.append(f"{home} has spent ${spent:.2f} of ${world.max_usd}")
     return broken
 
 
@@ -110,7 +190,7 @@ def _ids(world: World) -> list[str]:
     """One attempt goes out under one id, and no two owners ever use the same."""
     broken = []
     failed = Counter(
-        (create.owner, create.task.order.prompt)
+        (_region(create.owner), create.task.order.prompt)
         for create in world.creates
         if create.task is not None and create.task.fails_with
     )
@@ -123,7 +203,7 @@ def _ids(world: World) -> list[str]:
         prompt = create.prompt or prompts.get(create.key)
         if known is None or prompt is None:
             continue
-        keys[create.owner, prompt].add(known)
+        keys[_region(create.owner), prompt].add(known)
         owners[known].add(create.owner)
         if not create.surely_nothing:
             sends[create.owner, prompt, known] += 1
@@ -151,14 +231,15 @@ def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[s
     makers = {create.task.id: create for create in world.creates if create.task is not None}
     create = makers.get(delivered.task_id)
     broken = []
-    if create is None or create.owner != world.owner(process):
+    if create is None or (create.owner != world.owner(process) and not _is_own(world, process, outcome)):
         broken.append(f"{process} got a video that {create.owner if create else 'nobody'} has bought")
     elif create.task is None or create.task.order.prompt != TAKES[take][0]:
         broken.append(f"{process} got the video of another take")
     path = video(delivered)
     if path.read_bytes() != tiny():
         broken.append("a delivered file is not the whole video")
-    if path.with_name(path.name + ".part").exists():
+    part = path.name + f".{process}-{id(world.processes.get(process))}.part"
+    if path.with_name(part).exists():
         broken.append("a part is left beside a delivered file")
     return broken
 
@@ -181,7 +262,7 @@ def _journal(world: World, home: str) -> list[str]:
     broken = []
     for tail in ("", "-wal"):
         file = path.with_name(path.name + tail)
-        if file.exists() and any(key.encode() in file.read_bytes() for key in KEYS.values()):
+        if file.exists() and any(key.encode() in file.read_bytes() for key in SECRETS):
             broken.append(f"a key is in {file.name}")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
@@ -218,12 +299,21 @@ def _spent(world: World, home: str, rows: list[sqlite3.Row]) -> list[str]:
     """A computer that has kept its journal counts at least what its own creates have cost."""
     if home in world.wiped or (world.mode == "comfy" and world.books.proxy_idempotency == "ignored"):
         return []
+    if home == "home" and "second" in world.purses:
+        return []  # one row can stand for a purchase of each of two accounts
     if world.mode == "gateway":
         return []  # one key on two computers: the server can't tell whose create it was
     bought = [
         create.task
         for create in world.creates
-        if create.task is not None and not create.task.fails_with and create.home == home
+        if create.task is not None and create.task.costs and create.home == home
     ]
-    counted = sum(row["adopted"] == 0 and row["state"] not in ("refused", "failed") for row in rows)
+    counted = sum(
+        row["adopted"] == 0
+        and (
+            row["state"] not in ("refused", "failed")
+            or (row["deducted_units"] or 0) + (row["deducted_cash"] or 0) > 0
+        )
+        for row in rows
+    )
     return [f"{home} counts {counted} of {len(bought)} purchases"] if counted < len(bought) else []

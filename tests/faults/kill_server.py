@@ -55,6 +55,9 @@ class Deaf:
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
         """Show nothing."""
 
+    def warn(self, text: str) -> None:
+        """Show nothing."""
+
 
 async def one_take(url: str, folder: Path, prompt: str) -> Delivered:
     """Run the take of a folder once: its journal and its files are in there."""

@@ -12,9 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from kling_takes.simulator.faults import Fault
+from kling_takes.simulator.money import Payment
 from kling_takes.tests.faults import judge
 from kling_takes.tests.faults.rig import Rig
-from kling_takes.tests.faults.scenario import HOME, KINDS, PROCESSES, TAKES, Cut, Errand
+from kling_takes.tests.faults.scenario import (
+    ENDS,
+    HOME,
+    KINDS,
+    PAYMENTS,
+    PROCESSES,
+    PURSES,
+    TAKES,
+    Cut,
+    Errand,
+)
 from kling_takes.tests.faults.world import World
 
 #: steps of one run, at most
@@ -73,10 +84,16 @@ class TakesMachine(RuleBasedStateMachine):
         mode=st.sampled_from(["own", "own", "own", "gateway", "comfy"]),
         idempotency=st.sampled_from(["conflict", "replay", "ignored"]),
         late=st.sampled_from([0, 0, 2, 7]),
+        by_nodes=st.sampled_from([False] * 9 + [True]),
+        max_usd=st.sampled_from(["", "", "0.5", "1"]),
     )
-    def begin(self, mode: str, idempotency: str, late: int) -> None:
-        """A Kling, an account and computers whose disks are fast or slow."""
-        self.world = World(self.rig, mode, idempotency=idempotency, late=late)
+    def begin(self, mode: str, idempotency: str, late: int, by_nodes: bool, max_usd: str) -> None:
+        """A Kling, an account and computers whose disks are fast or slow, with a limit or without."""
+        self.world = World(
+            self.rig, mode, idempotency=idempotency, late=late, by_nodes=by_nodes, max_usd=max_usd
+        )
+        self.rig.counts["story by way of the nodes"] += by_nodes
+        self.rig.counts["story with a limit in dollars"] += bool(max_usd)
         self.rig.counts[f"account: {mode}" + (f", keys {idempotency}" if mode == "comfy" else "")] += 1
 
     @rule(process=st.sampled_from(PROCESSES), take=takes, cut=cuts, broken=all_faults)
@@ -95,6 +112,12 @@ class TakesMachine(RuleBasedStateMachine):
         """Several want something at once."""
         self.here.books.faults[:] = broken
         self._do(errands)
+
+    @rule(process=st.sampled_from(PROCESSES), cut=cuts, broken=creates_and_lookups)
+    def run_list(self, process: str, cut: Cut | None, broken: list[Fault]) -> None:
+        """One node is fed with a list of all takes."""
+        self.here.books.faults[:] = broken
+        self._do([Errand(process, take, cut if take == 1 else None) for take in range(len(TAKES))])
 
     @rule(
         take=takes,
@@ -121,28 +144,44 @@ class TakesMachine(RuleBasedStateMachine):
     @rule(
         blind=st.sampled_from([0.0, 0.0, 3.0, 20.0, 90.0, 5000.0]),
         slots=st.sampled_from([0, 1, 2, 5]),
-        doomed=st.sampled_from([0, 0, 1, 2]),
+        dooms=st.lists(st.sampled_from(sorted(ENDS)), max_size=2),
+        links_late=st.sampled_from([0.0, 0.0, 20.0, 100.0, 700.0]),
+        pays=st.sampled_from(sorted(PAYMENTS)),
         processing=st.sampled_from([3.0, 3.0, 300.0, 3000.0]),
         balance=st.sampled_from([1000.0, 1000.0, 1000.0, 2.0, 0.0]),
         max_wait=st.sampled_from(["1", "20"]),
     )
     def change_weather(
-        self, blind: float, slots: int, doomed: int, processing: float, balance: float, max_wait: str
+        self,
+        blind: float,
+        slots: int,
+        dooms: list[str],
+        links_late: float,
+        pays: str,
+        processing: float,
+        balance: float,
+        max_wait: str,
     ) -> None:
         """Kling finds, admits and makes things otherwise than before."""
         world = self.here
         world.books.lookup_blind_seconds = blind
         world.books.concurrency_limit = slots
-        world.books.doomed = doomed
+        world.books.dooms[:] = dooms
+        world.books.links_late_seconds = links_late
+        world.books.payment = Payment(*PAYMENTS[pays])
         world.books.processing_seconds = processing
         world.books.balance_units = sum(task.billed_units or 0.0 for task in world.books.billed()) + balance
         world.max_wait = max_wait
         self.rig.counts["lookup blind for a while"] += blind > 0
         self.rig.counts["fewer slots than takes"] += slots < len(TAKES)
         self.rig.counts["account without units"] += balance < 10
+        self.rig.counts["links come late"] += links_late > 0
+        self.rig.counts[f"account pays in {pays}"] += 1
 
     @rule(
-        what=st.sampled_from(["restart", "wipe", "clock", "wait"]),
+        what=st.sampled_from(
+            ["restart", "wipe", "wipe open", "clock", "wait", "delete videos", "cut videos"]
+        ),
         name=st.sampled_from(PROCESSES),
         by=st.sampled_from([-86400.0, -600.0, 600.0, 86400.0 * 40]),
         seconds=st.sampled_from([2.0, 60.0, 4000.0]),
@@ -155,12 +194,21 @@ class TakesMachine(RuleBasedStateMachine):
             world.restart(name)
         elif what == "wait":
             world.sleep(seconds)
+        elif what in ("delete videos", "cut videos"):
+            world.spoil(home, cut=what == "cut videos")
         elif what == "clock":
             world.clocks[home].jump += by
+            world.jumped.add(home)
             self.rig.counts["clock jumped " + ("forward" if by > 0 else "back")] += 1
         elif world.mode != "comfy" or world.books.proxy_idempotency != "ignored":
             # Where the proxy forgets keys the journal is all there is, so it is not deleted there.
-            world.wipe(home)
+            (world.wipe_open if what == "wipe open" else world.wipe)(home)
+
+    @precondition(lambda self: self.world is not None and self.world.mode == "own")
+    @rule(purse=st.sampled_from(sorted(PURSES)))
+    def change_key(self, purse: str) -> None:
+        """Another key is put in at home: renewed, of a second account, or of another region."""
+        self.here.change_purse(purse)
 
     @precondition(lambda self: self.world is not None and self.world.mode != "comfy")
     @rule(name=st.sampled_from(PROCESSES), take=takes, ours=st.booleans())

@@ -28,6 +28,24 @@ COMMITS = frozenset(
 working_for: contextvars.ContextVar[Process | None] = contextvars.ContextVar("working_for", default=None)
 
 
+#: who watches the node that runs
+watching: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watching", default=None)
+
+
+class Watcher:
+    """Somebody who watches a node and remembers whether it spoke of a purchase in doubt."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def state(self, text: str, elapsed: float, expected: float | None) -> None:
+        """Look away: what must be told is a warning."""
+
+    def warn(self, text: str) -> None:
+        """Read what the node shows."""
+        self.told |= "may or may not have bought it" in text
+
+
 class Process:
     """One ComfyUI process: what it has in memory, until it dies."""
 
@@ -38,8 +56,13 @@ class Process:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.worker = OnTheLoop(world.rig.loop, world.late)
         self.journal = MortalJournal(self)
+        self.open()
+
+    def open(self) -> None:
+        """Read the settings as they are now, as each run does."""
+        clock = self.world.clocks[HOME[self.name]]
         self.studio = Studio.open(
-            world.settings(name), TABLE, self.journal, clock=world.clocks[HOME[name]], policy=POLICY
+            self.world.settings(self.name), TABLE, self.journal, clock=clock, policy=POLICY
         )
 
     def die(self) -> None:

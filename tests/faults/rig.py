@@ -16,7 +16,9 @@ from unittest import mock
 from aiohttp import web
 
 from kling_takes.apis import slots, status, studio
+from kling_takes.apis.download import part_file
 from kling_takes.apis.journal import file as journal_file
+from kling_takes.tests.faults.node_layer import through_nodes
 from kling_takes.tests.faults.processes import working_for
 from kling_takes.tests.virtual_time import VirtualLoop, no_threads
 
@@ -46,6 +48,8 @@ class Rig:
         for name in ("take_lock", "slot_queue"):
             self._patches.enter_context(mock.patch.object(studio, name, _own(getattr(slots, name))))
         self._patches.enter_context(no_threads())
+        self._patches.enter_context(mock.patch.object(part_file, "_PROCESS", _ProcessName()))
+        self._patches.enter_context(through_nodes(self.folder))
         # Nobody watches the seconds count here.
         self._patches.enter_context(mock.patch.object(status, "TICK", 1e6))
         # A commit that is put off never ends within the patience, because this thread is the one to do it.
@@ -100,6 +104,14 @@ class Rig:
         if working_for.get() is not None:
             self.clients.add(task)
         return task
+
+
+class _ProcessName:
+    """Stands for the name of this process in the names of parts: each simulated one has its own."""
+
+    def __format__(self, _spec: str) -> str:
+        process = working_for.get()
+        return f"{process.name}-{id(process)}" if process is not None else "nobody"
 
 
 def _own(shared: Callable[[str, str], Any]) -> Callable[[str, str], Any]:

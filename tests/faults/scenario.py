@@ -2,9 +2,10 @@
 
 ``one`` and ``twin`` are two processes on one computer and share a journal. ``far`` is another computer of the
 same user with a journal of its own. ``stranger`` is somebody else who wants the very same videos. Where Kling
-is asked directly (``own``), the stranger has another account; behind a ``gateway`` both share one account
-under two keys; through Comfy.org's proxy (``comfy``) everybody shares one account, and ``far`` counts as a
-stranger.
+is asked directly (``own``), the stranger has another account, and the user may change the key at home in a
+story: for a renewed one of the same account, for that of a second account, or for one of another region.
+Behind a ``gateway`` both share one account under two keys; through Comfy.org's proxy (``comfy``) everybody
+shares one account, and ``far`` counts as a stranger.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ KEYS = {
     "far": "canary-key-far",
     "stranger": "canary-key-stranger",
 }
+#: the keys that may be put in at home, and whose takes are bought with each
+PURSES = {
+    "usual": (KEYS["one"], "user"),
+    "renewed": ("canary-key-renewed", "user"),
+    "second": ("canary-key-second", "user, second account"),
+    "abroad": ("canary-key-abroad", "user, abroad"),
+}
 #: The takes that everybody wants: prompt and model, of both dialects.
 TAKES = (
     ("a red kite", "kling-v2-6"),
@@ -32,6 +40,17 @@ TAKES = (
     ("a green kite", "kling-3.0-turbo"),
     ("a white kite", "kling-v2-6"),
 )
+#: the take that starts from a picture
+PICTURED = 3
+#: how a task may end otherwise than well, and whether that is billed
+ENDS = {
+    "failed": ("failed", None),
+    "failed and billed": ("failed", True),
+    "canceled": ("canceled", None),
+    "expired and billed": ("expired", True),
+}
+#: how an account pays: share of cash, and its currency
+PAYMENTS = {"units": (0.0, "USD"), "dollars": (1.0, "USD"), "both": (0.5, "USD"), "yuan": (1.0, "CNY")}
 
 #: Every kind of fault for each operation it can strike.
 KINDS = {

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import dataclasses
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from kling_takes.apis import account_reads, errors, slots, studio
+from kling_takes.apis.audit import Audit
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
-from kling_takes.simulator.faults import Fault
-from kling_takes.simulator.order import Order
 from kling_takes.simulator.request_handler import RequestHandler
-from kling_takes.simulator.state import MODERATION_FAILED, SimTask, State
-from kling_takes.tests.builders import text_request
-from kling_takes.tests.faults.processes import Process, Run, working_for
+from kling_takes.tests.builders import image_request, text_request
+from kling_takes.tests.faults.books import Books, Create, create_of
+from kling_takes.tests.faults.node_layer import take_by_node
+from kling_takes.tests.faults.processes import Process, Run, Watcher, watching, working_for
 from kling_takes.tests.faults.rig import Rig
-from kling_takes.tests.faults.scenario import HOME, KEYS, OWNER, TAKES, Errand, Killed, Outcome
+from kling_takes.tests.faults.scenario import (
+    HOME,
+    KEYS,
+    OWNER,
+    PICTURED,
+    PURSES,
+    TAKES,
+    Errand,
+    Killed,
+    Outcome,
+)
 from kling_takes.tests.virtual_time import LoopClock
 
 #: turns of the loop after which everything that a run has closed is closed on both ends
@@ -33,74 +41,31 @@ SETTLING = 12
 #: creates in one world that can only come from a loop without a pause
 ENDLESS = 1000
 
-_create_of: contextvars.ContextVar[Create | None] = contextvars.ContextVar("create", default=None)
-
-
-@dataclass
-class Create:
-    """What the server saw of one create: who, under which idempotency key, and what it came to."""
-
-    owner: str
-    home: str
-    key: str | None
-    prompt: str | None = None
-    external_id: str | None = None
-    task: SimTask | None = None
-    http: int | None = None
-
-    @property
-    def surely_nothing(self) -> bool:
-        """Whether the server has said that it made nothing."""
-        return self.task is None and self.http in (400, 401, 402, 403, 404, 429)
-
-
-class Books(State):
-    """The simulator's state, which also writes down whose create made which task."""
-
-    def __init__(self, world: World, **knobs: Any) -> None:
-        super().__init__(**knobs)
-        self.world = world
-        self.doomed = 0
-
-    def take_fault(self, operation: str) -> Fault | None:
-        fault = super().take_fault(operation)
-        if fault is not None:
-            self.world.rig.counts[f"{operation}: {fault.kind}"] += 1
-        return fault
-
-    def accept(
-        self, order: Order, *, account: str, dialect: str, body: Any = None, owner: str = ""
-    ) -> SimTask:
-        create = _create_of.get()
-        assert create is not None
-        create.prompt, create.external_id = order.prompt, order.external_task_id
-        task = super().accept(order, account=account, dialect=dialect, body=body, owner=owner)
-        create.task = task
-        if self.doomed:
-            self.doomed -= 1
-            task.fails_with = MODERATION_FAILED
-            self.world.rig.counts["task failed by moderation"] += 1
-        return task
-
-
-class Watcher:
-    """Somebody who watches a node and remembers whether it spoke of a purchase in doubt."""
-
-    def __init__(self) -> None:
-        self.told = False
-
-    def state(self, text: str, elapsed: float, expected: float | None) -> None:
-        """Read what the node shows."""
-        self.told |= "may or may not have bought it" in text
-
 
 class World:
     """One example: its Kling, its processes, and what was seen of them."""
 
-    def __init__(self, rig: Rig, mode: str, *, idempotency: str = "conflict", late: int = 0) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        mode: str,
+        *,
+        idempotency: str = "conflict",
+        late: int = 0,
+        by_nodes: bool = False,
+        max_usd: str = "",
+    ) -> None:
         self.rig = rig
         self.mode = mode
         self.late = late
+        self.by_nodes = by_nodes
+        #: dollars that each computer may spend in a day
+        self.max_usd = self.limit = max_usd
+        #: which key is put in at home, and which ever were
+        self.purse = "usual"
+        self.purses = {"usual"}
+        #: computers whose wall clock ever jumped
+        self.jumped: set[str] = set()
         self.folder = Path(tempfile.mkdtemp(dir=rig.folder))
         #: of each computer, which may be wrong, and the true one
         self.clocks = {home: LoopClock(rig.loop) for home in HOME.values()}
@@ -113,6 +78,8 @@ class World:
         self._all: list[Process] = []
         self.max_wait = "20"
         accounts = {KEYS["one"]: "mine", KEYS["far"]: "mine", KEYS["stranger"]: "theirs"}
+        accounts |= {PURSES["renewed"][0]: "mine", PURSES["second"][0]: "my second"}
+        accounts |= {PURSES["abroad"][0]: "mine abroad"}
         if mode == "gateway":
             accounts = dict.fromkeys(KEYS.values(), "gateway")
         self.books = Books(
@@ -130,7 +97,9 @@ class World:
 
     def owner(self, process: str) -> str:
         """Who owns what this process buys."""
-        return HOME[process] if self.mode == "comfy" else OWNER[process]
+        if self.mode == "comfy":
+            return HOME[process]
+        return PURSES[self.purse][1] if HOME[process] == "home" else OWNER[process]
 
     def journal_path(self, process: str) -> Path:
         """The journal of the computer on which the process runs."""
@@ -141,12 +110,17 @@ class World:
         home, url = self.folder / HOME[process], f"http://127.0.0.1:{self.rig.port}"
         # Behind a gateway the user has one key on all his computers: a key is all that tells users apart.
         key = KEYS["one"] if self.mode == "gateway" and process == "far" else KEYS[process]
-        environ = {"KLING_MAX_WAIT_MINUTES": self.max_wait}
+        if HOME[process] == "home":
+            key = PURSES[self.purse][0]
+        environ = {"KLING_MAX_WAIT_MINUTES": self.max_wait, "KLING_MAX_USD_PER_DAY": self.limit}
         if self.mode == "comfy":
             return load_settings(environ, home, comfy_token=key, comfy_api_base=url)
         settings = load_settings({**environ, "KLING_API_KEY": key, "KLING_API_BASE": url}, home)
         if self.mode == "own":
-            settings = dataclasses.replace(settings, account="kling:global", shares_account=False)
+            region = "china" if HOME[process] == "home" and self.purse == "abroad" else "global"
+            settings = dataclasses.replace(
+                settings, account=f"kling:{region}", region=region, shares_account=False
+            )
         return settings
 
     def process(self, name: str) -> Process:
@@ -171,11 +145,44 @@ class World:
         for process in self._all:
             if HOME[process.name] == home:
                 process.journal.close()
+        self._forget(home)
+        self.rig.counts["journal deleted"] += 1
+
+    def wipe_open(self, home: str) -> None:
+        """Delete the journal of a computer while its processes have it open."""
+        # As on Windows, a file is not pulled away in the middle of a write: no run is under way here.
+        self._forget(home)
+        self.rig.counts["journal deleted while it was open"] += 1
+
+    def _forget(self, home: str) -> None:
         path = self.folder / home / "journal.sqlite3"
         for tail in ("", "-wal", "-shm"):
             path.with_name(path.name + tail).unlink(missing_ok=True)
         self.wiped.add(home)
-        self.rig.counts["journal deleted"] += 1
+
+    def spoil(self, home: str, *, cut: bool) -> None:
+        """Delete the videos that a computer has kept, or cut each in the middle."""
+        for path in (self.folder / home / "takes").glob("*.mp4"):
+            if cut:
+                path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            else:
+                path.unlink()
+            self.rig.counts["kept video cut" if cut else "kept video deleted"] += 1
+
+    def change_purse(self, purse: str) -> None:
+        """Put another key in at home; what is running there reads it with the next run."""
+        if purse == self.purse:
+            return
+        self.rig.counts[f"key at home: {purse}"] += 1
+        self.purse = purse
+        self.purses.add(purse)
+        self.reread()
+
+    def reread(self) -> None:
+        """Let every living process read its settings anew."""
+        for process in self.processes.values():
+            if not process.dead:
+                process.open()
 
     # -- the server's side -----------------------------------------------------------------------------
 
@@ -184,19 +191,29 @@ class World:
         if request.method != "POST":
             return await self.handler.handle(request)
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        process = next((name for name, known in KEYS.items() if known == key), "")
-        create = Create(self.owner(process), HOME[process], request.headers.get("Idempotency-Key"))
+        if "/account/" in request.path:
+            return await self.handler.handle(request)
+        create = Create(*self._sender(key), request.headers.get("Idempotency-Key"))
         self.creates.append(create)
         if len(self.creates) % ENDLESS == 0:
             self.note("creates are sent without end")
             for process in self._all:
                 process.die()
-        _create_of.set(create)
+        create_of.set(create)
         response = await self.handler.handle(request)
         transport = request.transport
         if transport is not None and not transport.is_closing():
             create.http = response.status
         return response
+
+    def _sender(self, key: str) -> tuple[str, str]:
+        """Who owns what is bought with a key, and on which computer he sits."""
+        if self.mode == "own":
+            for known, owner in PURSES.values():
+                if key == known:
+                    return owner, "home"
+        process = next(name for name, known in KEYS.items() if known == key)
+        return self.owner(process), HOME[process]
 
     # -- doing things ----------------------------------------------------------------------------------
 
@@ -224,10 +241,16 @@ class World:
         self.rig.counts["takes run"] += 1
         process = self.process(errand.process)
         prompt, model = TAKES[errand.take]
-        plan = process.studio.plan(text_request(prompt=prompt, model_name=model), errand.take)
-        files = self.folder / HOME[errand.process] / f"files-{errand.process}"
-        watcher = Watcher()
-        take = process.studio.take(plan, files=files, reporter=watcher)
+        if self.by_nodes:
+            self.rig.counts["takes run by a node"] += 1
+            watcher = Watcher()
+            watching.set(watcher)  # of this errand's own task
+            take = take_by_node(errand.take)
+        else:
+            form = image_request if errand.take == PICTURED else text_request
+            plan = process.studio.plan(form(prompt=prompt, model_name=model), errand.take)
+            watcher = Watcher()
+            take = process.studio.take(plan, files=process.studio.files, reporter=watcher)
         outcome = await self._outcome(process, Run(self, take, errand.cut))
         self.told[self.owner(process.name), prompt] += watcher.told
         return outcome
@@ -267,6 +290,20 @@ class World:
         outcome: Outcome = self.go(self._outcome(process, Run(self, found, None)))
         return outcome
 
+    def audit(self, name: str) -> Audit:
+        """Compare the bill of a process's account with its journal."""
+        process = self.process(name)
+
+        async def compared() -> Audit:
+            token = working_for.set(process)
+            try:
+                return await process.studio.audit()
+            finally:
+                working_for.reset(token)
+
+        audit: Audit = self.go(compared())
+        return audit
+
     def sleep(self, seconds: float) -> None:
         """Let true time pass."""
         self.go(asyncio.sleep(seconds))
@@ -281,9 +318,10 @@ class World:
         self.books.lookup_blind_seconds = 0.0
         self.books.concurrency_limit = 50
         self.books.balance_units = 1e9
-        self.books.doomed = 0
+        self.books.dooms.clear()
+        self.books.links_late_seconds = 0.0
         self.books.refuse_code = None
-        self.max_wait = "600"
+        self.max_wait, self.limit = "600", ""
         for name in list(self.processes):
             self.restart(name)
 

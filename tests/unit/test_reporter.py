@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kling_takes import nodes
-from kling_takes.apis import reporter
+from kling_takes.apis import reporter, sending
+from kling_takes.apis.clock import RealClock
 from kling_takes.apis.kling.products.base import Price
 from kling_takes.apis.reporter import TakeReporter
+from kling_takes.apis.status import Status
 from kling_takes.nodes import host
 from kling_takes.tests.paper_comfyui import WORDS, Artist
 from kling_takes.tests.virtual_time import VirtualLoop
@@ -127,3 +130,29 @@ async def test_the_texts_of_one_take_are_shown_as_they_come(artist: Artist, klin
         f"Paid by the gateway {kling.url.removeprefix('http://')}.",
         "Estimated price: 1.5 units ($0.21).",
     ]
+
+
+@pytest.mark.parametrize("words", ["may or may not have bought it", "may or may not have bought it " * 30])
+async def test_in_a_list_a_warning_is_shown_before_anything_else_happens(artist: Artist, words: str) -> None:
+    class Told:
+        """A context with a journal that nobody reads."""
+
+        journal: Any = SimpleNamespace(in_doubt=None)
+
+        def __init__(self) -> None:
+            self.journal.call = self.call
+
+        async def call(self, *_: object) -> None:
+            assert any(words in text for text in artist.texts), "written down before it was told"
+
+    async def item(number: int) -> None:
+        with host.reporter("7") as says:
+            await asyncio.sleep(0.01)
+            if number == 1:
+                before = len(artist.texts)
+                row: Any = SimpleNamespace(row_id=1)
+                told: Any = Told()
+                await sending._tell(told, Status(says, RealClock()), row, words, "")
+                assert f"2: {words}" in artist.texts[before]
+
+    await as_comfyui_does(artist, 3, item)

@@ -219,8 +219,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a conflict is written down before it is shown",
         SOURCE_SENDING,
-        "    status.show(text)\n    await context.journal.call(context.journal.in_doubt, row.row_id, why)",
-        "    await context.journal.call(context.journal.in_doubt, row.row_id, why)\n    status.show(text)",
+        "    status.warn(text)\n    await context.journal.call(context.journal.in_doubt, row.row_id, why)",
+        "    await context.journal.call(context.journal.in_doubt, row.row_id, why)\n    status.warn(text)",
         COMFY,
     ),
     one(

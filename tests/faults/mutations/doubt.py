@@ -196,8 +196,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a busy account is an error and not a queue",
         SOURCE_OUTCOMES,
-        "    NO_FREE_SLOT: Meaning(\n        errors.Throttled,",
-        "    NO_FREE_SLOT: Meaning(\n        errors.Refused,",
+        'errors.Throttled, "Your Kling account already runs',
+        'errors.Refused, "Your Kling account already runs',
         REFUSED,
         OUTCOMES,
     ),

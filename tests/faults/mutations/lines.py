@@ -224,10 +224,24 @@ MUTATIONS: tuple[Mutation, ...] = (
         REPORTER,
     ),
     one(
-        "the node does not say who pays",
+        "what a list shows does not say who pays",
         "nodes/base.py",
-        '                reporter.note(f"Paid by {studio.payer}.")\n',
-        "",
+        "for note in (*await studio.notes(), *made.notes):",
+        "for note in made.notes:",
+        REPORTER,
+    ),
+    one(
+        "in a list nobody hears of a purchase in doubt",
+        "apis/sending.py",
+        "    status.warn(text)\n",
+        "    status.show(text)\n",
+        REPORTER,
+    ),
+    one(
+        "in a list a warning for which the board has no room is not shown",
+        "apis/reporter.py",
+        'shown if warning in shown else f"{shown}\\n{warning}"',
+        "shown",
         REPORTER,
     ),
     one(

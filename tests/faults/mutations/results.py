@@ -75,8 +75,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "some of the pictures on the disk are taken for all of them",
         SOURCE_FOLLOWER,
-        "if not paths or not all(path.is_file() for path in paths):",
-        "if not paths or not any(path.is_file() for path in paths):",
+        "if not paths or not all(whole):",
+        "if not paths or not any(whole):",
         RESULTS,
     ),
     one(
@@ -103,7 +103,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "the fresh link is taken from a shorter list, where it is that of another picture",
         SOURCE_FOLLOWER,
-        "if len(again.outputs) != len(task.outputs):",
+        "if len(again.outputs) < len(task.outputs):",
         "if len(again.outputs) <= place:",
         RESULTS,
     ),
@@ -117,7 +117,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "a picture that is here is fetched once more",
         SOURCE_FOLLOWER,
-        "        if target.is_file():  # noqa: ASYNC240 - one stat\n            return\n",
+        "        if await in_own_thread(lambda: is_whole(target, task.outputs[place].kind, size)):\n"
+        "            return\n",
         "",
         RESULTS,
         "tests/unit/test_recover.py",
