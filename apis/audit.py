@@ -179,7 +179,9 @@ def _is_as_told(row: Row, task: BilledTask) -> bool:
     told, taken = row.deduction, task.deduction
     if told.units is None and told.cash is None:
         return task.lines == 1 and (row.state != "failed" or not taken)
-    if told.cash and taken.cash and told.currency and told.currency != taken.currency:
+    # Under /v1/ a task names no currency: that of the region was assumed, and the bill knows it better.
+    named = told.currency if row.dialect != "legacy" else ""
+    if told.cash and taken.cash and named and named != taken.currency:
         return False
     pairs = ((told.units, taken.units), (told.cash, taken.cash))
     return all(first is None or abs(first - (second or 0.0)) < ROUNDING for first, second in pairs)

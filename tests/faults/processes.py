@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ class Process:
         self.name = name
         self.dead = False
         self.tasks: set[asyncio.Task[Any]] = set()
+        #: all tasks that were begun by its runs
+        self.steps: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.worker = OnTheLoop(world.rig.loop, world.late)
         self.journal = MortalJournal(self)
         self.open()
@@ -70,7 +73,8 @@ class Process:
         self.dead = True
         self.worker.abandoned = True
         current = asyncio.current_task()
-        for task in self.tasks:
+        # With every step that runs beside: a dead process does not take another turn.
+        for task in [*self.tasks, *self.steps]:
             if task is not current:
                 task.cancel()
 

@@ -101,8 +101,10 @@ class Rig:
 
     def _task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **named)
-        if working_for.get() is not None:
+        process = working_for.get()
+        if process is not None:
             self.clients.add(task)
+            process.steps.add(task)
         return task
 
 

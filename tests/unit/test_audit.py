@@ -75,10 +75,12 @@ async def test_takes_that_are_billed_once_agree_in_either_dialect_and_money(
     assert ("units" in audit.text(), "$" in audit.text()) == (payment.cash < 1, payment.cash > 0)
 
 
-async def test_money_of_another_currency_is_compared_in_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["kling-v2-6", "kling-3.0-turbo"])
+async def test_money_of_another_currency_is_compared_in_its_own(tmp_path: Path, model: str) -> None:
+    """Under /v1/ no currency is named, and an account may pay in another than its region's."""
     async with stage(tmp_path, payment=Payment(cash=1, currency="CNY")) as s:
         studio = s.studio()
-        await s.take(studio, model_name="kling-3.0-turbo")
+        await s.take(studio, model_name=model)
         audit = await audited(s, studio)
     assert audit.agrees
     assert "¥" in audit.text()

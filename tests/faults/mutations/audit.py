@@ -27,6 +27,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         AUDIT,
     ),
     one(
+        "a currency that nobody named is held against the bill",
+        SOURCE,
+        'told.currency if row.dialect != "legacy" else ""',
+        "told.currency",
+        AUDIT,
+    ),
+    one(
+        "a currency that Kling named is not compared",
+        SOURCE,
+        'told.currency if row.dialect != "legacy" else ""',
+        '""',
+        AUDIT,
+    ),
+    one(
         "two tasks that paid for one take are not seen",
         SOURCE,
         "if task.deduction and before != task.task_id:",
