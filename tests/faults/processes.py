@@ -54,6 +54,7 @@ class Process:
         self.world = world
         self.name = name
         self.dead = False
+        self.died_at = 0.0
         self.tasks: set[asyncio.Task[Any]] = set()
         #: all tasks that were begun by its runs
         self.steps: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
@@ -71,6 +72,7 @@ class Process:
     def die(self) -> None:
         """Everything in memory is gone; the file stays as it was last committed."""
         self.dead = True
+        self.died_at = self.world.rig.loop.now
         self.worker.abandoned = True
         current = asyncio.current_task()
         # With every step that runs beside: a dead process does not take another turn.
@@ -89,7 +91,9 @@ class MortalJournal(Journal):
 
     async def call(self, work: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         if self.process.dead:
-            self.process.world.note(f"a killed process went on to {work.__name__}")
+            # What a cancelled step tidies up in the moment of death never happens in a real one.
+            if self.process.world.rig.loop.now > self.process.died_at:
+                self.process.world.note(f"a killed process went on to {work.__name__}")
             raise Killed
         run = Run.current()
         fatal = work.__name__ in COMMITS and run is not None and run.commit_is_fatal()
