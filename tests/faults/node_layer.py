@@ -53,10 +53,10 @@ class FromPicture(KlingImage2VideoNode):
         return (delivered,)
 
 
-async def take_by_node(number: int) -> Delivered:
-    """Run the node of a take as ComfyUI does; raises what the node raises."""
+async def take_by_node(number: int, node: str) -> Delivered:
+    """Run the node of a take as ComfyUI does, under an id of its own; raises what the node raises."""
     prompt, model = TAKES[number]
-    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": str(number)}
+    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": node}
     if number == PICTURED:
         found = await FromPicture().api_call(**{**FRAME_WORDS, "start_frame": picture(), **said})
     else:

@@ -87,6 +87,11 @@ def halves_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "is_whole", lambda path, *_: path.is_file())
 
 
+def late_links_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break: a video whose link comes late is called gone."""
+    monkeypatch.setattr(follower.Follower, "_is_old", lambda *_: True)
+
+
 def billed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break Kling: it takes the price of every task twice."""
     bill = State.bill
@@ -104,6 +109,7 @@ def billed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         (unlimited, "has spent"),
         (billed_failures_bought_again, "pays 2 times|two regions|under 2 ids|was not told|bought another"),
         (halves_handed_out, "not the whole video"),
+        (late_links_are_gone, "a video of today is gone"),
         (billed_twice, "the audit of"),
     ],
 )

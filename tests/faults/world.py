@@ -245,7 +245,7 @@ class World:
             self.rig.counts["takes run by a node"] += 1
             watcher = Watcher()
             watching.set(watcher)  # of this errand's own task
-            take = take_by_node(errand.take)
+            take = take_by_node(errand.take, str(id(watcher)))
         else:
             form = image_request if errand.take == PICTURED else text_request
             plan = process.studio.plan(form(prompt=prompt, model_name=model), errand.take)
