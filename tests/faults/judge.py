@@ -224,7 +224,7 @@ def _ids(world: World) -> list[str]:
 
 
 def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[str]:
-    """What was delivered is the owner's own, of the right take, and whole; what may come is not called gone."""
+    """What was delivered is his own, of the right take, and whole; what may come is not called gone."""
     delivered = outcome.delivered
     if isinstance(outcome.error, errors.TaskGone) and HOME[process] not in world.jumped:
         return [f"{process} was told that a video of today is gone: {outcome.error}"]
