@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from kling_takes.tests.faults.processes import watching, working_for
 from kling_takes.tests.faults.scenario import PICTURED, TAKES
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, picture, put_up
 
+#: where the take that a node makes stands in its list
+place_of: contextvars.ContextVar[int] = contextvars.ContextVar("place_of", default=0)
+
 
 class Page(Artist):
     """Who sits before the browser and remembers whether a node spoke of a purchase in doubt."""
@@ -29,12 +34,17 @@ class Page(Artist):
 
 
 class _Texts(list[str]):
-    """What nodes show; each goes to whoever watches the process that shows it."""
+    """What nodes show; each goes to whoever watches the take that shows it, and looks for its own lines."""
 
     def append(self, text: str) -> None:
         watcher = watching.get()
         if watcher is not None:
-            watcher.warn(text)
+            watcher.state(text, 0.0, None)
+            is_list = re.match(r"(.* )?\d+ of \d+ done", text)
+            mine = f"{place_of.get() + 1}: "
+            for line in text.splitlines():
+                if not is_list or line.startswith(mine):
+                    watcher.warn(line)
 
 
 class FromWords(KlingTextToVideoNode):
@@ -53,11 +63,16 @@ class FromPicture(KlingImage2VideoNode):
         return (delivered,)
 
 
-async def take_by_node(number: int) -> Delivered:
-    """Run the node of a take as ComfyUI does; raises what the node raises."""
-    prompt, model = TAKES[number]
-    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": str(number)}
-    if number == PICTURED:
+async def take_by_node(wanted: int, number: object, place: int | None) -> Delivered:
+    """Run the node of a take as ComfyUI does; raises what the node raises.
+
+    ``number`` is the take's as a link gives it. Where there is a ``place``, one node is fed with a list.
+    """
+    prompt, model = TAKES[wanted]
+    place_of.set(place or 0)
+    node_id = f"node of take {wanted}" if place is None else "node of a list"
+    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": node_id}
+    if wanted == PICTURED:
         found = await FromPicture().api_call(**{**FRAME_WORDS, "start_frame": picture(), **said})
     else:
         found = await FromWords().api_call(**{**WORDS, **said})
@@ -75,7 +90,7 @@ def through_nodes(folder: Path) -> Iterator[None]:
         return process.studio
 
     def executing() -> tuple[str | None, str | None, int]:
-        return f"prompt of {id(working_for.get())}", None, 0
+        return f"prompt of {id(working_for.get())}", None, place_of.get()
 
     with pytest.MonkeyPatch.context() as patch:
         put_up(folder, patch, Page())
