@@ -90,10 +90,10 @@ def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> N
 
 
 def _is_own(world: World, process: str, outcome: Outcome) -> bool:
-    """Whether what was delivered was bought on this very computer, with whichever key of one region."""
+    """Whether what was delivered was bought by the user himself, with whichever key of one region."""
     delivered = outcome.delivered
     return delivered is not None and any(
-        create.home == HOME[process] and create.task is not None and create.task.id == delivered.task_id
+        create.task is not None and create.task.id == delivered.task_id
         for create in world.creates
         if region(create.owner) == region(world.owner(process))
     )
@@ -138,8 +138,10 @@ def _known(world: World, process: str, number: int) -> bool:
 
 
 def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[str]:
-    """What was delivered is the owner's own, of the right take, and whole."""
+    """What was delivered is his own, of the right take, and whole; what may come is not called gone."""
     delivered = outcome.delivered
+    if isinstance(outcome.error, errors.TaskGone) and HOME[process] not in world.jumped:
+        return [f"{process} was told that a video of today is gone: {outcome.error}"]
     if delivered is None:
         return []
     makers = {create.task.id: create for create in world.creates if create.task is not None}
@@ -152,9 +154,6 @@ def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[s
     path = video(delivered)
     if path.read_bytes() != tiny():
         broken.append("a delivered file is not the whole video")
-    part = path.name + f".{process}-{id(world.processes.get(process))}.part"
-    if path.with_name(part).exists():
-        broken.append("a part is left beside a delivered file")
     return broken
 
 

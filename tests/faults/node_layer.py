@@ -18,7 +18,7 @@ from kling_takes.nodes import account_access, host
 from kling_takes.nodes.image_to_video import KlingImage2VideoNode
 from kling_takes.nodes.text_to_video import KlingTextToVideoNode
 from kling_takes.tests.faults.processes import watching, working_for
-from kling_takes.tests.faults.scenario import PICTURED, TAKES
+from kling_takes.tests.faults.scenario import PICTURED, SOUNDING, TAKES
 from kling_takes.tests.paper_comfyui import FRAME_WORDS, WORDS, Artist, picture, put_up
 
 #: where the take that a node makes stands in its list
@@ -63,15 +63,16 @@ class FromPicture(KlingImage2VideoNode):
         return (delivered,)
 
 
-async def take_by_node(wanted: int, number: object, place: int | None) -> Delivered:
-    """Run the node of a take as ComfyUI does; raises what the node raises.
+async def take_by_node(wanted: int, number: object, node: str, place: int | None) -> Delivered:
+    """Run the node of a take as ComfyUI does, under an id of its own; raises what the node raises.
 
-    ``number`` is the take's as a link gives it. Where there is a ``place``, one node is fed with a list.
+    ``number`` is the take's as a link gives it. Where there is a ``place``, the node is fed with a list.
     """
     prompt, model = TAKES[wanted]
     place_of.set(place or 0)
-    node_id = f"node of take {wanted}" if place is None else "node of a list"
-    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": node_id}
+    said = {"prompt": prompt, "model_name": model, "take": number, "unique_id": node}
+    if model in SOUNDING:
+        said["sound"] = "on"
     if wanted == PICTURED:
         found = await FromPicture().api_call(**{**FRAME_WORDS, "start_frame": picture(), **said})
     else:

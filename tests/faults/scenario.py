@@ -58,6 +58,8 @@ TAKES = (
     ("a white kite", "kling-v2-6"),
     *((f"a kite with {number} tails", "kling-v2-6") for number in range(8)),
 )
+#: models that always make sound
+SOUNDING = ("kling-3.0-turbo",)
 #: the take that starts from a picture
 PICTURED = 3
 #: how a task may end otherwise than well, and whether that is billed

@@ -18,7 +18,6 @@ from kling_takes.apis.audit import Audit
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
 from kling_takes.simulator.request_handler import RequestHandler
-from kling_takes.tests.builders import image_request, text_request
 from kling_takes.tests.faults.books import Books, Create, create_of
 from kling_takes.tests.faults.disk import JOURNAL, Disk
 from kling_takes.tests.faults.node_layer import take_by_node
@@ -30,7 +29,6 @@ from kling_takes.tests.faults.scenario import (
     HOME,
     KEYS,
     OWNER,
-    PICTURED,
     PURSES,
     TAKES,
     Errand,
@@ -38,6 +36,7 @@ from kling_takes.tests.faults.scenario import (
     Loss,
     Outcome,
 )
+from kling_takes.tests.faults.wanted import request_of
 from kling_takes.tests.virtual_time import LoopClock
 
 #: turns of the loop after which everything that a run has closed is closed on both ends
@@ -261,32 +260,36 @@ class World:
         return list(self.go(self._do(errands, down, loss)))
 
     async def _do(self, errands: list[Errand], down: float | None, loss: Loss | None) -> list[Outcome]:
-        if loss is not None:
-            self.rig.loop.call_later(loss.after, self.lose, loss.home, loss.how)
+        lost = asyncio.ensure_future(self._lost(loss)) if loss is not None else None
         closed = asyncio.ensure_future(self.rig.down(down)) if down is not None else None
         # One turn, so that the port is closed before the first run wants it.
         await asyncio.sleep(0)
         outcomes = await asyncio.gather(*(self._errand(errand) for errand in errands))
-        if closed is not None:
-            await closed
+        for trouble in (closed, lost):
+            if trouble is not None:
+                await trouble
         for _ in range(SETTLING):
             await asyncio.sleep(0)
         return outcomes
+
+    async def _lost(self, loss: Loss) -> None:
+        await asyncio.sleep(loss.after)
+        self.lose(loss.home, loss.how)
 
     async def _errand(self, errand: Errand) -> Outcome:
         await asyncio.sleep(errand.delay)
         self.rig.counts["takes run"] += 1
         process = self.process(errand.process)
-        prompt, model = TAKES[errand.take]
+        prompt, _model = TAKES[errand.take]
         number = FORMS[errand.form](errand.take)
         watcher = Watcher(self)
         if self.by_nodes:
             self.rig.counts["takes run by a node"] += 1
             watching.set(watcher)  # of this errand's own task
-            take = take_by_node(errand.take, number, errand.place)
+            node = str(id(watcher)) if errand.place is None else "a list"
+            take = take_by_node(errand.take, number, node, errand.place)
         else:
-            form = image_request if errand.take == PICTURED else text_request
-            plan = process.studio.plan(form(prompt=prompt, model_name=model), number)
+            plan = process.studio.plan(request_of(errand.take), number)
             take = process.studio.take(plan, files=process.studio.files, reporter=watcher)
         outcome = await self._outcome(process, Run(self, take, errand.cut))
         self.told[self.owner(process.name), prompt] += watcher.told

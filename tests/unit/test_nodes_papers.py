@@ -106,6 +106,15 @@ def test_an_example_has_a_picture_for_the_template_browser(path: Path) -> None:
     assert path.with_suffix(".jpg").read_bytes()[:2] == b"\xff\xd8"
 
 
+def test_the_readme_lists_every_node_by_its_name() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = page.partition("## The nodes")[2].partition("**Models.**")[0]
+    listed = [
+        line.split(" | ")[0].removeprefix("| ") for line in section.splitlines() if line.startswith("| ")
+    ]
+    assert listed[1:] == list(nodes.NODE_DISPLAY_NAME_MAPPINGS.values())
+
+
 @pytest.mark.parametrize("name", NODES)
 def test_a_help_page_names_every_input_and_output(name: str) -> None:
     page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 A product is one module in this folder and one row in ``PRODUCTS``. Everything particular to it is said there:
 the fields a user may set, what makes a request impossible, what it costs, how long it takes, and how it is
-said in each dialect. Nothing outside asks which product it has.
+said in each dialect it is sold in. Nothing outside asks which product it has.
 """
 
 from __future__ import annotations
