@@ -168,19 +168,24 @@ class World:
                 process.worker.finish()
             process.dead = True
 
+    def _bury(self, home: str) -> None:
+        """Close what the dead processes of a computer had open, as their system has done long ago."""
+        for process in self._all:
+            if process.dead and HOME[process.name] == home:
+                process.journal.close()
+
     def wipe(self, home: str) -> None:
         """Delete the journal of a computer."""
         for name in [name for name in self.processes if HOME[name] == home]:
             self.restart(name)
-        for process in self._all:
-            if HOME[process.name] == home:
-                process.journal.close()
+        self._bury(home)
         self.disks[home].delete_journal()
         self.wiped.add(home)
         self.rig.counts["journal deleted"] += 1
 
     def lose(self, home: str, how: str) -> bool:
         """Let a computer's journal get lost as one of ``LOSSES`` says; return whether it did."""
+        self._bury(home)
         disk = self.disks[home]
         if how == "deleted":
             disk.delete_journal()
@@ -377,7 +382,8 @@ class World:
         self.max_wait, self.limit = "600", ""
         for name in list(self.processes):
             self.restart(name)
-        for disk in self.disks.values():
+        for home, disk in self.disks.items():
+            self._bury(home)
             disk.put_journal_back()
 
     def close(self) -> None:
