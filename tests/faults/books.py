@@ -30,6 +30,8 @@ class Create:
     external_id: str | None = None
     task: SimTask | None = None
     http: int | None = None
+    #: units that the pack had to expect
+    estimate: float = 0.0
 
     @property
     def surely_nothing(self) -> bool:
@@ -45,6 +47,8 @@ class Books(State):
         self.world = world
         #: how the next tasks end: names of ``ENDS``
         self.dooms: list[str] = []
+        #: units that are deducted for one that was estimated
+        self.rate = 1.0
 
     def take_fault(self, operation: str) -> Fault | None:
         fault = super().take_fault(operation)
@@ -59,7 +63,8 @@ class Books(State):
         assert create is not None
         create.prompt, create.external_id = order.prompt, order.external_task_id
         task = super().accept(order, account=account, dialect=dialect, body=body, owner=owner)
-        create.task = task
+        create.task, create.estimate = task, task.price_units
+        task.price_units *= self.rate
         if self.dooms:
             doom = self.dooms.pop(0)
             status, billed = ENDS[doom]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections import Counter, defaultdict
 from pathlib import Path
 
 from kling_takes.apis import errors
-from kling_takes.simulator.money import UNIT_USD
 from kling_takes.simulator.render import tiny
 from kling_takes.simulator.task import SimTask
+from kling_takes.tests.faults import purchases
+from kling_takes.tests.faults.purchases import committed, region
 from kling_takes.tests.faults.scenario import (
+    CANARY,
     HOME,
-    KEYS,
     PROCESSES,
     PURSES,
     TAKES,
@@ -24,15 +24,13 @@ from kling_takes.tests.faults.scenario import (
 from kling_takes.tests.faults.world import World
 from kling_takes.tests.stage import video
 
-#: what no file may hold
-SECRETS = {*KEYS.values(), *(key for key, _ in PURSES.values())}
 #: fields of a row that each state must have
 NEEDS_TASK = ("submitted", "succeeded", "delivered", "failed")
 
 
 def check(world: World, outcomes: list[tuple[str, int, Outcome]]) -> None:
     """Raise Violation for the first promise that does not hold now."""
-    broken = [*world.notes, *world.lingering(), *_billed(world), *_dollars(world), *_ids(world)]
+    broken = [*world.notes, *world.lingering(), *purchases.broken(world)]
     for process, take, outcome in outcomes:
         broken += _delivery(world, process, take, outcome)
     for home in sorted(set(HOME.values())):
@@ -45,12 +43,12 @@ def finale(world: World) -> None:
     """With everything mended, every paid video is delivered, delivering buys nothing, and the bill agrees."""
     world.clear_weather()
     world.sleep(1000)
-    purses = sorted(world.purses, key=lambda purse: (PURSES[purse][1], purse))
+    purses = sorted(world.purses, key=lambda purse: (PURSES[purse].owner, purse))
     for purse in purses if world.mode == "own" else ["usual"]:
         world.change_purse(purse)
         for number, (prompt, _model) in enumerate(TAKES):
             for place, owner in enumerate(sorted({world.owner(name) for name in PROCESSES})):
-                paid = _committed(world)[owner, prompt]
+                paid = committed(world)[owner, prompt]
                 homes = [name for name in PROCESSES if world.owner(name) == owner]
                 if paid:
                     _collects(world, homes[(number + place) % len(homes)], number, paid)
@@ -62,7 +60,8 @@ def finale(world: World) -> None:
 
 
 def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> None:
-    known = world.mode != "comfy" or _known(world, process, number)
+    proxied = world.is_proxied(world.owner(process))
+    known = not proxied or _known(world, process, number)
     made = {task.id for task in paid if not (task.fails_with or task.ends_as)}
     accepted = world.books.creates_accepted
     # A task that failed unnoticed is told once; then the next attempt's turn comes.
@@ -80,8 +79,9 @@ def _collects(world: World, process: str, number: int, paid: list[SimTask]) -> N
             raise Violation(f"a failure that was billed was not told: {said}")
         return
     if outcome.delivered is None:
-        # Through the proxy a lost reply stays lost; the user must hear of it.
-        if not isinstance(outcome.error, errors.OutcomeUnknown | errors.AlreadyExists):
+        # Through the proxy a lost reply stays lost; the user must hear of it, or of who has paid.
+        told = errors.OutcomeUnknown | errors.AlreadyExists | errors.BoughtElsewhere
+        if not isinstance(outcome.error, told):
             raise Violation(f"nobody was told that a purchase is in doubt: {said}")
     elif known and outcome.delivered.task_id not in made and not _is_own(world, process, outcome):
         raise Violation("another video than the paid one was delivered")
@@ -95,26 +95,27 @@ def _is_own(world: World, process: str, outcome: Outcome) -> bool:
     return delivered is not None and any(
         create.task is not None and create.task.id == delivered.task_id
         for create in world.creates
-        if _region(create.owner) == _region(world.owner(process))
+        if region(create.owner) == region(world.owner(process))
     )
 
 
-def _region(owner: str) -> str:
-    """Two accounts of one region can't be told apart by the journal: the owners of its one account."""
-    return "user" if owner == PURSES["second"][1] else owner
-
-
 def _audit(world: World) -> None:
-    """Kling's bill says the same as each journal, as far as wall clocks let it."""
+    """Kling's bill says the same as the books and as each journal, as far as wall clocks let it."""
     if world.mode != "own":
         return
     for name in ("one", "far", "stranger"):
-        if HOME[name] in world.jumped:
+        if HOME[name] in world.jumped or world.is_proxied(world.owner(name)):
             continue
         audit = world.audit(name)
         if not audit.agrees:
             raise Violation(f"the audit of {name} says: {audit.text()}")
-        if name == "stranger" and audit.unknown and HOME[name] not in world.wiped:
+        account = world.books.api_keys[world.key(name)]
+        taken = {entry.task.id for entry in world.books.deductions if entry.task.account == account}
+        if {task.task_id for task in audit.billed} != taken:
+            raise Violation(f"the audit of {name} does not have what the books have: {audit.text()}")
+        ours = {create.task.id for create in world.creates if create.task and create.home == HOME[name]}
+        unknown = [line for line in audit.unknown if line.partition(":")[0] in ours]
+        if len(unknown) > audit.in_doubt and HOME[name] not in world.wiped:
             raise Violation(f"the bill of {name} has what no journal has: {audit.text()}")
         world.rig.counts["audit agrees"] += 1
 
@@ -128,99 +129,12 @@ def _run(world: World, process: str, number: int) -> Outcome:
 def _known(world: World, process: str, number: int) -> bool:
     """Whether the journal knows a task of the take that has not failed."""
     path = world.journal_path(process)
-    tasks = {task.id for task in _committed(world)[world.owner(process), TAKES[number][0]]}
+    tasks = {task.id for task in committed(world)[world.owner(process), TAKES[number][0]]}
     rows = _rows(path)
     return any(row["task_id"] in tasks and row["state"] != "failed" for row in rows)
 
 
-# -- money ---------------------------------------------------------------------------------------------
-
-
-def _committed(world: World) -> dict[tuple[str, str], list[SimTask]]:
-    found: dict[tuple[str, str], list[SimTask]] = defaultdict(list)
-    for create in world.creates:
-        if create.task is not None and create.task.costs:
-            found[create.owner, create.task.order.prompt].append(create.task)
-    return found
-
-
-def _billed(world: World) -> list[str]:
-    """Nobody pays twice for a take, except where the proxy forgets keys and the user was told."""
-    broken = []
-    for (owner, prompt), tasks in _committed(world).items():
-        allowed = 1
-        if world.mode == "comfy" and world.books.proxy_idempotency == "ignored":
-            allowed += world.told[owner, prompt]
-        if len(tasks) > allowed:
-            broken.append(f"{owner} pays {len(tasks)} times for {prompt!r}")
-    return broken + (_elsewhere(world) if world.mode == "own" else [])
-
-
-def _elsewhere(world: World) -> list[str]:
-    """No region pays for what the same computer has bought in another."""
-    if "home" in world.wiped:
-        return []
-    regions: dict[str, set[str]] = defaultdict(set)
-    for create in world.creates:
-        if create.home == "home" and create.task is not None and create.task.costs:
-            regions[create.task.order.prompt].add(_region(create.owner))
-    return [f"two regions pay for {prompt!r}" for prompt, who in regions.items() if len(who) > 1]
-
-
-def _dollars(world: World) -> list[str]:
-    """A computer that has kept its journal and its clock spends no more in a day than it may."""
-    broken = []
-    for home in sorted(set(HOME.values())):
-        forgetful = world.mode == "comfy" and world.books.proxy_idempotency == "ignored"
-        if not world.max_usd or home in world.wiped | world.jumped or forgetful or world.mode == "gateway":
-            continue
-        if home == "home" and "second" in world.purses:
-            continue  # one row can stand for a purchase of each account
-        spent = sum(
-            create.task.price_units * UNIT_USD[create.task.package]
-            for create in world.creates
-            if create.home == home and create.task is not None and create.task.costs
-        )
-        if spent > float(world.max_usd) + 0.001:
-            broken.append(f"{home} has spent ${spent:.2f} of ${world.max_usd}")
-    return broken
-
-
-def _ids(world: World) -> list[str]:
-    """One attempt goes out under one id, and no two owners ever use the same."""
-    broken = []
-    failed = Counter(
-        (_region(create.owner), create.task.order.prompt)
-        for create in world.creates
-        if create.task is not None and create.task.fails_with
-    )
-    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
-    owners: dict[str, set[str]] = defaultdict(set)
-    sends: Counter[tuple[str, str, str]] = Counter()
-    prompts = {create.key: create.prompt for create in world.creates if create.key and create.prompt}
-    for create in world.creates:
-        known = create.key or create.external_id
-        prompt = create.prompt or prompts.get(create.key)
-        if known is None or prompt is None:
-            continue
-        keys[_region(create.owner), prompt].add(known)
-        owners[known].add(create.owner)
-        if not create.surely_nothing:
-            sends[create.owner, prompt, known] += 1
-    for (owner, prompt), used in keys.items():
-        if len(used) > 1 + failed[owner, prompt]:
-            broken.append(f"{owner} sent {prompt!r} under {len(used)} ids")
-    if world.mode == "comfy":
-        if any(create.key is None or create.external_id for create in world.creates):
-            broken.append("a create through the proxy without a key of its own, or with an external id")
-        for (owner, prompt, _key), count in sends.items():
-            if owner not in world.wiped and count > 1 + world.told[owner, prompt]:
-                broken.append(f"{owner}: {prompt!r} was sent again without a word")
-    elif any(create.key for create in world.creates):
-        broken.append("an idempotency key went to Kling")
-    if world.mode != "own":
-        broken += [f"{sorted(who)} meet under one id" for who in owners.values() if len(who) > 1]
-    return broken
+# -- what was delivered -------------------------------------------------------------------------------
 
 
 def _delivery(world: World, process: str, take: int, outcome: Outcome) -> list[str]:
@@ -258,11 +172,7 @@ def _journal(world: World, home: str) -> list[str]:
     path = world.folder / home / "journal.sqlite3"
     if not path.exists():
         return []
-    broken = []
-    for tail in ("", "-wal"):
-        file = path.with_name(path.name + tail)
-        if file.exists() and any(key.encode() in file.read_bytes() for key in SECRETS):
-            broken.append(f"a key is in {file.name}")
+    broken = [f"a key is in {name}" for name in world.disks[home].names_with(CANARY)]
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
@@ -296,7 +206,7 @@ def _lies(world: World, row: sqlite3.Row) -> list[str]:
 
 def _spent(world: World, home: str, rows: list[sqlite3.Row]) -> list[str]:
     """A computer that has kept its journal counts at least what its own creates have cost."""
-    if home in world.wiped or (world.mode == "comfy" and world.books.proxy_idempotency == "ignored"):
+    if home in world.wiped or world.forgets_at(home):
         return []
     if home == "home" and "second" in world.purses:
         return []  # one row can stand for a purchase of each of two accounts

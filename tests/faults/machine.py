@@ -11,20 +11,28 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from kling_takes.apis import errors
 from kling_takes.simulator.faults import Fault
 from kling_takes.simulator.money import Payment
 from kling_takes.tests.faults import judge
 from kling_takes.tests.faults.rig import Rig
 from kling_takes.tests.faults.scenario import (
+    ECHOES,
     ENDS,
+    FORMS,
     HOME,
     KINDS,
+    LOSSES,
     PAYMENTS,
     PROCESSES,
     PURSES,
+    RATES,
     TAKES,
+    WANTED,
     Cut,
     Errand,
+    Loss,
+    Outcome,
 )
 from kling_takes.tests.faults.world import World
 
@@ -58,7 +66,8 @@ cuts = st.one_of(
     ),
     st.builds(Cut, st.just("kill"), number=st.integers(1, 6), before=st.booleans()),
 )
-takes = st.integers(0, len(TAKES) - 1)
+takes = st.integers(0, WANTED - 1)
+forms = st.sampled_from(["int", "int", *FORMS])
 delays = st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.9, 4.0, 30.0])
 creates_and_lookups = st.lists(faults(("create", "create", "lookup")), max_size=3)
 all_faults = st.lists(faults(("create", "create", "lookup", "query", "download")), max_size=4)
@@ -96,11 +105,12 @@ class TakesMachine(RuleBasedStateMachine):
         self.rig.counts["story with a limit in dollars"] += bool(max_usd)
         self.rig.counts[f"account: {mode}" + (f", keys {idempotency}" if mode == "comfy" else "")] += 1
 
-    @rule(process=st.sampled_from(PROCESSES), take=takes, cut=cuts, broken=all_faults)
-    def run_one(self, process: str, take: int, cut: Cut | None, broken: list[Fault]) -> None:
-        """One process wants one take."""
+    @rule(process=st.sampled_from(PROCESSES), take=takes, cut=cuts, form=forms, broken=all_faults)
+    def run_one(self, process: str, take: int, cut: Cut | None, form: str, broken: list[Fault]) -> None:
+        """One process wants one take, whose number is given in this form or that."""
         self.here.books.faults[:] = broken
-        self._do([Errand(process, take, cut)])
+        self.rig.counts[f"number of the take given as {form}"] += form != "int"
+        self._do([Errand(process, take, cut, form=form)])
 
     @rule(
         errands=st.lists(
@@ -113,11 +123,18 @@ class TakesMachine(RuleBasedStateMachine):
         self.here.books.faults[:] = broken
         self._do(errands)
 
-    @rule(process=st.sampled_from(PROCESSES), cut=cuts, broken=creates_and_lookups)
-    def run_list(self, process: str, cut: Cut | None, broken: list[Fault]) -> None:
-        """One node is fed with a list of all takes."""
+    @rule(
+        process=st.sampled_from(PROCESSES),
+        items=st.integers(3, len(TAKES)),
+        cut=cuts,
+        broken=creates_and_lookups,
+    )
+    def run_list(self, process: str, items: int, cut: Cut | None, broken: list[Fault]) -> None:
+        """One node is fed with a list."""
         self.here.books.faults[:] = broken
-        self._do([Errand(process, take, cut if take == 1 else None) for take in range(len(TAKES))])
+        self.rig.counts["lists"] += 1
+        self.rig.counts["takes run in a list"] += items
+        self._do([Errand(process, take, cut if take == 1 else None, place=take) for take in range(items)])
 
     @rule(
         take=takes,
@@ -142,46 +159,75 @@ class TakesMachine(RuleBasedStateMachine):
         self._do([Errand(process, take, cut), Errand(process, take, None, delay)], down)
 
     @rule(
+        process=st.sampled_from(PROCESSES),
+        wanted=st.lists(takes, min_size=1, max_size=3),
+        how=st.sampled_from(LOSSES[:2]),
+        after=st.sampled_from([0.0, 0.001, 0.5, 2.0, 10.0]),
+    )
+    def run_while_lost(self, process: str, wanted: list[int], how: str, after: float) -> None:
+        """The journal is deleted or set aside while takes are on their way."""
+        world = self.here
+        if not world.forgets_at(HOME[process]):
+            world.books.faults.clear()
+            self._do([Errand(process, take) for take in wanted], loss=Loss(HOME[process], how, after))
+
+    @rule(
         blind=st.sampled_from([0.0, 0.0, 3.0, 20.0, 90.0, 5000.0]),
         slots=st.sampled_from([0, 1, 2, 5]),
-        dooms=st.lists(st.sampled_from(sorted(ENDS)), max_size=2),
         links_late=st.sampled_from([0.0, 0.0, 20.0, 100.0, 700.0]),
-        pays=st.sampled_from(sorted(PAYMENTS)),
         processing=st.sampled_from([3.0, 3.0, 300.0, 3000.0]),
-        balance=st.sampled_from([1000.0, 1000.0, 1000.0, 2.0, 0.0]),
         max_wait=st.sampled_from(["1", "20"]),
+        lost=st.sampled_from(["", "", "", "tasks", "results"]),
+        echo=st.sampled_from(["", "", "", *sorted(ECHOES)]),
     )
     def change_weather(
         self,
         blind: float,
         slots: int,
-        dooms: list[str],
         links_late: float,
-        pays: str,
         processing: float,
-        balance: float,
         max_wait: str,
+        lost: str,
+        echo: str,
     ) -> None:
-        """Kling finds, admits and makes things otherwise than before."""
+        """Kling finds, admits, makes, remembers and says things otherwise than before."""
         world = self.here
-        world.books.lookup_blind_seconds = blind
-        world.books.concurrency_limit = slots
-        world.books.dooms[:] = dooms
-        world.books.links_late_seconds = links_late
-        world.books.payment = Payment(*PAYMENTS[pays])
-        world.books.processing_seconds = processing
-        world.books.balance_units = sum(task.billed_units or 0.0 for task in world.books.billed()) + balance
+        books, counts = world.books, self.rig.counts
+        books.lookup_blind_seconds = blind
+        books.concurrency_limit = slots
+        books.links_late_seconds = links_late
+        books.processing_seconds = processing
         world.max_wait = max_wait
-        self.rig.counts["lookup blind for a while"] += blind > 0
-        self.rig.counts["fewer slots than takes"] += slots < len(TAKES)
-        self.rig.counts["account without units"] += balance < 10
-        self.rig.counts["links come late"] += links_late > 0
-        self.rig.counts[f"account pays in {pays}"] += 1
+        tasks = [create.task for create in world.creates if create.task is not None]
+        books.forgotten = {task.external_task_id or "" for task in tasks if lost == "tasks"}
+        books.vanished = {task.id for task in tasks if lost == "results"}
+        books.echo = ECHOES.get(echo)
+        counts["lookup blind for a while"] += blind > 0
+        counts["fewer slots than takes"] += slots < WANTED
+        counts["links come late"] += links_late > 0
+        counts["task exists and is never shown"] += len(books.forgotten)
+        counts["results gone"] += len(books.vanished)
+        counts[f"Kling repeats {echo}"] += bool(echo)
 
     @rule(
-        what=st.sampled_from(
-            ["restart", "wipe", "wipe open", "clock", "wait", "delete videos", "cut videos"]
-        ),
+        dooms=st.lists(st.sampled_from(sorted(ENDS)), max_size=2),
+        pays=st.sampled_from(sorted(PAYMENTS)),
+        rate=st.sampled_from(["as estimated", "as estimated", *RATES]),
+        balance=st.sampled_from([1000.0, 1000.0, 1000.0, 2.0, 0.0]),
+    )
+    def change_bills(self, dooms: list[str], pays: str, rate: str, balance: float) -> None:
+        """The account pays otherwise than before, and tasks end otherwise."""
+        books, counts = self.here.books, self.rig.counts
+        books.dooms[:] = dooms
+        books.payment = Payment(*PAYMENTS[pays])
+        books.rate = RATES[rate]
+        books.balance_units = sum(task.billed_units or 0.0 for task in books.billed()) + balance
+        counts["account without units"] += balance < 10
+        counts[f"account pays in {pays}"] += 1
+        counts[f"deducted {rate}"] += 1
+
+    @rule(
+        what=st.sampled_from(["restart", "wipe", "clock", "wait", "delete videos", "cut videos"]),
         name=st.sampled_from(PROCESSES),
         by=st.sampled_from([-86400.0, -600.0, 600.0, 86400.0 * 40]),
         seconds=st.sampled_from([2.0, 60.0, 4000.0]),
@@ -200,21 +246,42 @@ class TakesMachine(RuleBasedStateMachine):
             world.clocks[home].jump += by
             world.jumped.add(home)
             self.rig.counts["clock jumped " + ("forward" if by > 0 else "back")] += 1
-        elif world.mode != "comfy" or world.books.proxy_idempotency != "ignored":
+        elif not world.forgets_at(home):
             # Where the proxy forgets keys the journal is all there is, so it is not deleted there.
-            (world.wipe_open if what == "wipe open" else world.wipe)(home)
+            world.wipe(home)
+
+    @rule(name=st.sampled_from(PROCESSES), how=st.sampled_from(LOSSES), take=takes)
+    def lose_journal(self, name: str, how: str, take: int) -> None:
+        """A journal is deleted, set aside or replaced under an open process, whose next run sees it."""
+        world, home = self.here, HOME[name]
+        if world.forgets_at(home):
+            return
+        if how == LOSSES[2]:
+            # As the papers say: whoever puts a record back closes the other process before.
+            for other in [other for other in world.processes if HOME[other] == home and other != name]:
+                world.restart(other)
+        is_open = name in world.processes and world.processes[name].has_journal_open
+        if world.lose(home, how) and is_open:
+            world.books.faults.clear()
+            creates = len(world.creates)
+            outcome = self._do([Errand(name, take)])[0]
+            if not isinstance(outcome.error, errors.JournalError) or len(world.creates) > creates:
+                world.note(f"a journal that was {how} went unnoticed: {outcome}")
+            judge.check(world, [])
 
     @precondition(lambda self: self.world is not None and self.world.mode == "own")
-    @rule(purse=st.sampled_from(sorted(PURSES)))
-    def change_key(self, purse: str) -> None:
-        """Another key is put in at home: renewed, of a second account, or of another region."""
-        self.here.change_purse(purse)
+    @rule(purse=st.sampled_from(sorted(PURSES)), restarted=st.booleans())
+    def change_payer(self, purse: str, restarted: bool) -> None:
+        """Somebody else pays at home: another key, of whichever account, a gateway, or Comfy.org."""
+        self.here.change_purse(purse, restarted=restarted)
 
     @precondition(lambda self: self.world is not None and self.world.mode != "comfy")
     @rule(name=st.sampled_from(PROCESSES), take=takes, ours=st.booleans())
     def recover(self, name: str, take: int, ours: bool) -> None:
         """Somebody collects a task of his own by one of its ids; that buys nothing."""
         world = self.here
+        if world.is_proxied(world.owner(name)):
+            return
         world.books.faults.clear()
         mine = [
             create.task
@@ -230,12 +297,15 @@ class TakesMachine(RuleBasedStateMachine):
                 world.note("recovering a task bought one")
             judge.check(world, [(name, take, outcome)])
 
-    def _do(self, errands: list[Errand], down: float | None = None) -> None:
+    def _do(
+        self, errands: list[Errand], down: float | None = None, loss: Loss | None = None
+    ) -> list[Outcome]:
         self.sound = False
-        outcomes = self.here.do(errands, down)
+        outcomes = self.here.do(errands, down, loss)
         pairs = zip(errands, outcomes, strict=True)
         judge.check(self.here, [(errand.process, errand.take, outcome) for errand, outcome in pairs])
         self.sound = True
+        return outcomes
 
     def teardown(self) -> None:
         """Mend everything and collect what was paid."""

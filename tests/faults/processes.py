@@ -36,14 +36,17 @@ watching: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watch
 class Watcher:
     """Somebody who watches a node and remembers whether it spoke of a purchase in doubt."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
         self.told = False
+        self._world = world
 
     def state(self, text: str, elapsed: float, expected: float | None) -> None:
-        """Look away: what must be told is a warning."""
+        """Read what the node shows; what must be told is a warning."""
+        self._world.read(text)
 
     def warn(self, text: str) -> None:
-        """Read what the node shows."""
+        """Read what the node warns of."""
+        self._world.read(text)
         self.told |= "may or may not have bought it" in text
 
 
@@ -68,6 +71,11 @@ class Process:
         self.studio = Studio.open(
             self.world.settings(self.name), TABLE, self.journal, clock=clock, policy=POLICY
         )
+
+    @property
+    def has_journal_open(self) -> bool:
+        """Whether it holds the file, and not only its name."""
+        return not self.dead and self.journal._connection is not None
 
     def die(self) -> None:
         """Everything in memory is gone; the file stays as it was last committed."""

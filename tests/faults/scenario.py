@@ -2,14 +2,15 @@
 
 ``one`` and ``twin`` are two processes on one computer and share a journal. ``far`` is another computer of the
 same user with a journal of its own. ``stranger`` is somebody else who wants the very same videos. Where Kling
-is asked directly (``own``), the stranger has another account, and the user may change the key at home in a
-story: for a renewed one of the same account, for that of a second account, or for one of another region.
-Behind a ``gateway`` both share one account under two keys; through Comfy.org's proxy (``comfy``) everybody
-shares one account, and ``far`` counts as a stranger.
+is asked directly (``own``), the stranger has another account, and who pays at home may change in a story: a
+renewed key of the same account, a key of a second account, of another region or of a gateway, or no key and a
+sign-in at Comfy.org. Behind a ``gateway`` all share one account under two keys; through Comfy.org's proxy
+(``comfy``) everybody shares one account, and ``far`` counts as a stranger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kling_takes.apis import errors
@@ -26,20 +27,39 @@ KEYS = {
     "far": "canary-key-far",
     "stranger": "canary-key-stranger",
 }
-#: the keys that may be put in at home, and whose takes are bought with each
+
+
+@dataclass(frozen=True)
+class Purse:
+    """A key that may be put in at home, whose takes are bought with it, and the way to Kling."""
+
+    key: str
+    owner: str
+    way: str = "global"
+
+
 PURSES = {
-    "usual": (KEYS["one"], "user"),
-    "renewed": ("canary-key-renewed", "user"),
-    "second": ("canary-key-second", "user, second account"),
-    "abroad": ("canary-key-abroad", "user, abroad"),
+    "usual": Purse(KEYS["one"], "user"),
+    "renewed": Purse("canary-key-renewed", "user"),
+    "second": Purse("canary-key-second", "user, second account"),
+    "abroad": Purse("canary-key-abroad", "user, abroad", "china"),
+    "gateway": Purse("canary-key-gateway", "user, by a gateway", "gateway"),
+    "signed in": Purse("canary-key-signed-in", "user, by Comfy.org", "comfy"),
 }
-#: The takes that everybody wants: prompt and model, of both dialects.
+#: stands in every key, and nowhere else
+CANARY = "canary-key"
+#: the takes that everybody wants, and how many they are
+WANTED = 4
+#: prompt and model of each take, of both dialects; those that come after the wanted ones are made in lists
 TAKES = (
     ("a red kite", "kling-v2-6"),
     ("a blue kite", "kling-v2-6"),
     ("a green kite", "kling-3.0-turbo"),
     ("a white kite", "kling-v2-6"),
+    *((f"a kite with {number} tails", "kling-v2-6") for number in range(8)),
 )
+#: models that always make sound
+SOUNDING = ("kling-3.0-turbo",)
 #: the take that starts from a picture
 PICTURED = 3
 #: how a task may end otherwise than well, and whether that is billed
@@ -51,6 +71,19 @@ ENDS = {
 }
 #: how an account pays: share of cash, and its currency
 PAYMENTS = {"units": (0.0, "USD"), "dollars": (1.0, "USD"), "both": (0.5, "USD"), "yuan": (1.0, "CNY")}
+#: what is deducted for one that was estimated
+RATES = {"as estimated": 1.0, "more than estimated": 1.5, "less than estimated": 0.5}
+#: how much of the key a server repeats in all that it says
+ECHOES: dict[str, Callable[[str], str]] = {"the whole key": str, "most of the key": lambda key: key[1:-1]}
+#: how a link may give the number of a take
+FORMS: dict[str, Callable[[int], object]] = {
+    "int": int,
+    "float": float,
+    "text": str,
+    "bool": lambda number: bool(number) if number in (0, 1) else number,
+}
+#: how a journal may get lost under a process that has it open
+LOSSES = ("deleted", "set aside", "replaced by an older copy")
 
 #: Every kind of fault for each operation it can strike.
 KINDS = {
@@ -115,12 +148,26 @@ class Cut:
 
 @dataclass(frozen=True)
 class Errand:
-    """One run of one take by one process, ``delay`` seconds from now."""
+    """One run of one take by one process, ``delay`` seconds from now.
+
+    ``form``: how the take's number is given. ``place``: where the take stands in a node's list.
+    """
 
     process: str
     take: int
     cut: Cut | None = None
     delay: float = 0.0
+    form: str = "int"
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The journal of a computer gets lost, ``after`` so many seconds, in one of the ways of ``LOSSES``."""
+
+    home: str
+    how: str
+    after: float = 0.0
 
 
 @dataclass

@@ -18,22 +18,25 @@ from kling_takes.apis.audit import Audit
 from kling_takes.apis.settings import Settings, load_settings
 from kling_takes.apis.transport import session
 from kling_takes.simulator.request_handler import RequestHandler
-from kling_takes.tests.builders import image_request, text_request
 from kling_takes.tests.faults.books import Books, Create, create_of
+from kling_takes.tests.faults.disk import JOURNAL, Disk
 from kling_takes.tests.faults.node_layer import take_by_node
 from kling_takes.tests.faults.processes import Process, Run, Watcher, watching, working_for
 from kling_takes.tests.faults.rig import Rig
 from kling_takes.tests.faults.scenario import (
+    CANARY,
+    FORMS,
     HOME,
     KEYS,
     OWNER,
-    PICTURED,
     PURSES,
     TAKES,
     Errand,
     Killed,
+    Loss,
     Outcome,
 )
+from kling_takes.tests.faults.wanted import request_of
 from kling_takes.tests.virtual_time import LoopClock
 
 #: turns of the loop after which everything that a run has closed is closed on both ends
@@ -70,24 +73,31 @@ class World:
         #: of each computer, which may be wrong, and the true one
         self.clocks = {home: LoopClock(rig.loop) for home in HOME.values()}
         self.clock = LoopClock(rig.loop)
+        self.disks = {home: Disk(self.folder / home) for home in HOME.values()}
         self.notes: list[str] = []
         self.creates: list[Create] = []
         self.told: Counter[tuple[str, str]] = Counter()
+        #: by computer and task: how many creates there had been when what it cost was known there
+        self.price_known: dict[tuple[str, str], int] = {}
         self.wiped: set[str] = set()
         self.processes: dict[str, Process] = {}
         self._all: list[Process] = []
         self.max_wait = "20"
-        accounts = {KEYS["one"]: "mine", KEYS["far"]: "mine", KEYS["stranger"]: "theirs"}
-        accounts |= {PURSES["renewed"][0]: "mine", PURSES["second"][0]: "my second"}
-        accounts |= {PURSES["abroad"][0]: "mine abroad"}
+        accounts = {KEYS["far"]: "mine", KEYS["stranger"]: "theirs"}
+        users = {PURSES["signed in"].key: "me"}
+        for purse in PURSES.values():
+            if purse.way != "comfy":
+                accounts[purse.key] = "mine" if purse.owner == OWNER["one"] else purse.owner
         if mode == "gateway":
-            accounts = dict.fromkeys(KEYS.values(), "gateway")
+            accounts, users = dict.fromkeys(KEYS.values(), "gateway"), {}
+        elif mode == "comfy":
+            accounts, users = {}, {key: key for key in KEYS.values()}
         self.books = Books(
             self,
             render="tiny",
             clock=self.clock.time,
-            api_keys=accounts if mode != "comfy" else {},
-            comfy_tokens={key: key for key in KEYS.values()} if mode == "comfy" else {},
+            api_keys=accounts,
+            comfy_tokens=users,
             proxy_idempotency=idempotency,
         )
         self.handler = RequestHandler(self.books)
@@ -99,28 +109,48 @@ class World:
         """Who owns what this process buys."""
         if self.mode == "comfy":
             return HOME[process]
-        return PURSES[self.purse][1] if HOME[process] == "home" else OWNER[process]
+        return PURSES[self.purse].owner if HOME[process] == "home" else OWNER[process]
+
+    def is_proxied(self, owner: str) -> bool:
+        """Whether an owner buys through Comfy.org's proxy."""
+        return self.mode == "comfy" or owner == PURSES["signed in"].owner
+
+    def forgets(self, owner: str) -> bool:
+        """Whether nothing but the owner's journal keeps his creates apart."""
+        return self.is_proxied(owner) and self.books.proxy_idempotency == "ignored"
+
+    def forgets_at(self, home: str) -> bool:
+        """Whether that is so for anybody who ever bought on a computer."""
+        owners = {PURSES[purse].owner for purse in self.purses} if home == "home" else {home}
+        return any(self.forgets(owner) for owner in owners)
 
     def journal_path(self, process: str) -> Path:
         """The journal of the computer on which the process runs."""
-        return self.folder / HOME[process] / "journal.sqlite3"
+        return self.folder / HOME[process] / JOURNAL
+
+    def way(self, process: str) -> str:
+        """Return how a process reaches Kling: a region, ``gateway`` or ``comfy``."""
+        if self.mode == "own":
+            return PURSES[self.purse].way if HOME[process] == "home" else "global"
+        return self.mode
+
+    def key(self, process: str) -> str:
+        """Return the key that a process has."""
+        if self.mode == "own" and HOME[process] == "home":
+            return PURSES[self.purse].key
+        # Behind a gateway the user has one key on all his computers: a key is all that tells users apart.
+        return KEYS["one"] if self.mode == "gateway" and process == "far" else KEYS[process]
 
     def settings(self, process: str) -> Settings:
         """Where and as whom a process asks."""
         home, url = self.folder / HOME[process], f"http://127.0.0.1:{self.rig.port}"
-        # Behind a gateway the user has one key on all his computers: a key is all that tells users apart.
-        key = KEYS["one"] if self.mode == "gateway" and process == "far" else KEYS[process]
-        if HOME[process] == "home":
-            key = PURSES[self.purse][0]
+        key, way = self.key(process), self.way(process)
         environ = {"KLING_MAX_WAIT_MINUTES": self.max_wait, "KLING_MAX_USD_PER_DAY": self.limit}
-        if self.mode == "comfy":
+        if way == "comfy":
             return load_settings(environ, home, comfy_token=key, comfy_api_base=url)
         settings = load_settings({**environ, "KLING_API_KEY": key, "KLING_API_BASE": url}, home)
-        if self.mode == "own":
-            region = "china" if HOME[process] == "home" and self.purse == "abroad" else "global"
-            settings = dataclasses.replace(
-                settings, account=f"kling:{region}", region=region, shares_account=False
-            )
+        if way != "gateway":
+            settings = dataclasses.replace(settings, account=f"kling:{way}", region=way, shares_account=False)
         return settings
 
     def process(self, name: str) -> Process:
@@ -138,44 +168,50 @@ class World:
                 process.worker.finish()
             process.dead = True
 
+    def _bury(self, home: str) -> None:
+        """Close what the dead processes of a computer had open, as their system has done long ago."""
+        for process in self._all:
+            if process.dead and HOME[process.name] == home:
+                process.journal.close()
+
     def wipe(self, home: str) -> None:
         """Delete the journal of a computer."""
         for name in [name for name in self.processes if HOME[name] == home]:
             self.restart(name)
-        for process in self._all:
-            if HOME[process.name] == home:
-                process.journal.close()
-        self._forget(home)
+        self._bury(home)
+        self.disks[home].delete_journal()
+        self.wiped.add(home)
         self.rig.counts["journal deleted"] += 1
 
-    def wipe_open(self, home: str) -> None:
-        """Delete the journal of a computer while its processes have it open."""
-        # As on Windows, a file is not pulled away in the middle of a write: no run is under way here.
-        self._forget(home)
-        self.rig.counts["journal deleted while it was open"] += 1
-
-    def _forget(self, home: str) -> None:
-        path = self.folder / home / "journal.sqlite3"
-        for tail in ("", "-wal", "-shm"):
-            path.with_name(path.name + tail).unlink(missing_ok=True)
+    def lose(self, home: str, how: str) -> bool:
+        """Let a computer's journal get lost as one of ``LOSSES`` says; return whether it did."""
+        self._bury(home)
+        disk = self.disks[home]
+        if how == "deleted":
+            disk.delete_journal()
+        elif how == "set aside":
+            disk.set_journal_aside()
+        elif not disk.replace_journal():
+            return False
         self.wiped.add(home)
+        self.rig.counts[f"journal {how} while it was open"] += 1
+        return True
 
     def spoil(self, home: str, *, cut: bool) -> None:
         """Delete the videos that a computer has kept, or cut each in the middle."""
-        for path in (self.folder / home / "takes").glob("*.mp4"):
-            if cut:
-                path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-            else:
-                path.unlink()
-            self.rig.counts["kept video cut" if cut else "kept video deleted"] += 1
+        self.rig.counts["kept video cut" if cut else "kept video deleted"] += self.disks[home].spoil_videos(
+            cut=cut
+        )
 
-    def change_purse(self, purse: str) -> None:
-        """Put another key in at home; what is running there reads it with the next run."""
+    def change_purse(self, purse: str, *, restarted: bool = False) -> None:
+        """Let somebody else pay at home; what runs there reads it with the next run, or is restarted."""
         if purse == self.purse:
             return
-        self.rig.counts[f"key at home: {purse}"] += 1
+        self.rig.counts[f"paid at home by: {purse}"] += 1
         self.purse = purse
         self.purses.add(purse)
+        for name in [name for name in self.processes if restarted and HOME[name] == "home"]:
+            self.restart(name)
         self.reread()
 
     def reread(self) -> None:
@@ -209,9 +245,9 @@ class World:
     def _sender(self, key: str) -> tuple[str, str]:
         """Who owns what is bought with a key, and on which computer he sits."""
         if self.mode == "own":
-            for known, owner in PURSES.values():
-                if key == known:
-                    return owner, "home"
+            for purse in PURSES.values():
+                if key == purse.key:
+                    return purse.owner, "home"
         process = next(name for name, known in KEYS.items() if known == key)
         return self.owner(process), HOME[process]
 
@@ -221,38 +257,49 @@ class World:
         """Run on the world's loop until done."""
         return self.rig.loop.run_until_complete(_awaited(work))
 
-    def do(self, errands: list[Errand], down: float | None = None) -> list[Outcome]:
-        """Run errands side by side, optionally while the host refuses connections for ``down`` seconds."""
-        return list(self.go(self._do(errands, down)))
+    def do(self, errands: list[Errand], down: float | None = None, loss: Loss | None = None) -> list[Outcome]:
+        """Run errands side by side.
 
-    async def _do(self, errands: list[Errand], down: float | None) -> list[Outcome]:
+        Meanwhile the host may refuse connections for ``down`` seconds, and a journal get lost.
+        """
+        return list(self.go(self._do(errands, down, loss)))
+
+    async def _do(self, errands: list[Errand], down: float | None, loss: Loss | None) -> list[Outcome]:
+        lost = asyncio.ensure_future(self._lost(loss)) if loss is not None else None
         closed = asyncio.ensure_future(self.rig.down(down)) if down is not None else None
         # One turn, so that the port is closed before the first run wants it.
         await asyncio.sleep(0)
         outcomes = await asyncio.gather(*(self._errand(errand) for errand in errands))
-        if closed is not None:
-            await closed
+        for trouble in (closed, lost):
+            if trouble is not None:
+                await trouble
         for _ in range(SETTLING):
             await asyncio.sleep(0)
         return outcomes
+
+    async def _lost(self, loss: Loss) -> None:
+        await asyncio.sleep(loss.after)
+        self.lose(loss.home, loss.how)
 
     async def _errand(self, errand: Errand) -> Outcome:
         await asyncio.sleep(errand.delay)
         self.rig.counts["takes run"] += 1
         process = self.process(errand.process)
-        prompt, model = TAKES[errand.take]
+        prompt, _model = TAKES[errand.take]
+        number = FORMS[errand.form](errand.take)
+        watcher = Watcher(self)
         if self.by_nodes:
             self.rig.counts["takes run by a node"] += 1
-            watcher = Watcher()
             watching.set(watcher)  # of this errand's own task
-            take = take_by_node(errand.take, str(id(watcher)))
+            node = str(id(watcher)) if errand.place is None else "a list"
+            take = take_by_node(errand.take, number, node, errand.place)
         else:
-            form = image_request if errand.take == PICTURED else text_request
-            plan = process.studio.plan(form(prompt=prompt, model_name=model), errand.take)
-            watcher = Watcher()
+            plan = process.studio.plan(request_of(errand.take), number)
             take = process.studio.take(plan, files=process.studio.files, reporter=watcher)
         outcome = await self._outcome(process, Run(self, take, errand.cut))
         self.told[self.owner(process.name), prompt] += watcher.told
+        if outcome.delivered is not None:
+            self.price_known.setdefault((HOME[process.name], outcome.delivered.task_id), len(self.creates))
         return outcome
 
     async def _outcome(self, process: Process, run: Run) -> Outcome:
@@ -264,6 +311,7 @@ class World:
             delivered = await task
         except errors.KlingTakesError as error:
             self.rig.counts[f"run ended: {type(error).__name__}"] += 1
+            self.read(*_texts(error))
             return Outcome(error=error)
         except asyncio.CancelledError:
             if run.struck_at is None and not process.dead:
@@ -286,7 +334,7 @@ class World:
         """Collect a task by an id."""
         process = self.process(name)
         files = self.folder / HOME[name] / "recovered"
-        found = process.studio.recover(wanted, product=None, files=files, reporter=Watcher())
+        found = process.studio.recover(wanted, product=None, files=files, reporter=Watcher(self))
         outcome: Outcome = self.go(self._outcome(process, Run(self, found, None)))
         return outcome
 
@@ -302,11 +350,18 @@ class World:
                 working_for.reset(token)
 
         audit: Audit = self.go(compared())
+        self.read(audit.text())
         return audit
 
     def sleep(self, seconds: float) -> None:
         """Let true time pass."""
         self.go(asyncio.sleep(seconds))
+
+    def read(self, *texts: str) -> None:
+        """Read what somebody is told, and remember where a key is in it."""
+        for text in texts:
+            if CANARY in text:
+                self.note(f"a key was told: {text}")
 
     def note(self, text: str) -> None:
         """Remember a broken promise that showed in the middle of something."""
@@ -319,11 +374,17 @@ class World:
         self.books.concurrency_limit = 50
         self.books.balance_units = 1e9
         self.books.dooms.clear()
+        self.books.forgotten.clear()
+        self.books.vanished.clear()
+        self.books.echo = None
         self.books.links_late_seconds = 0.0
         self.books.refuse_code = None
         self.max_wait, self.limit = "600", ""
         for name in list(self.processes):
             self.restart(name)
+        for home, disk in self.disks.items():
+            self._bury(home)
+            disk.put_journal_back()
 
     def close(self) -> None:
         """Close every file; hanging answers come to their end."""
@@ -348,6 +409,15 @@ class World:
             yield "a take is left locked"
         if any(queue.waiting for queue in slots._queues.get(self.rig.loop, {}).values()):
             yield "somebody is left standing in the queue"
+
+
+def _texts(error: BaseException | None) -> list[str]:
+    """Return all that an error and those behind it say."""
+    texts = []
+    while error is not None:
+        texts += [str(error), repr(error), str(vars(error))]
+        error = error.__cause__ or error.__context__
+    return texts
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:
