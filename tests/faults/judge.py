@@ -30,7 +30,7 @@ NEEDS_TASK = ("submitted", "succeeded", "delivered", "failed")
 
 def check(world: World, outcomes: list[tuple[str, int, Outcome]]) -> None:
     """Raise Violation for the first promise that does not hold now."""
-    broken = [*world.notes, *world.lingering(), *purchases.broken(world)]
+    broken = [*world.notes, *world.rig.lingering(), *purchases.broken(world)]
     for process, take, outcome in outcomes:
         broken += _delivery(world, process, take, outcome)
     for home in sorted(set(HOME.values())):

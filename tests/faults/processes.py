@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from kling_takes.apis.context import Policy
@@ -179,3 +179,17 @@ class Run:
 
 def _throwing(inner: Any, error: BaseException) -> Callable[[], Any]:
     return lambda: inner.throw(error)
+
+
+def texts_of(error: BaseException | None) -> list[str]:
+    """Return all that an error and those behind it say."""
+    texts = []
+    while error is not None:
+        texts += [str(error), repr(error), str(vars(error))]
+        error = error.__cause__ or error.__context__
+    return texts
+
+
+async def awaited(work: Awaitable[Any]) -> Any:
+    """Wait for anything that can be waited for."""
+    return await work

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -18,6 +18,7 @@ from aiohttp import web
 from kling_takes.apis import slots, status, studio
 from kling_takes.apis.download import part_file
 from kling_takes.apis.journal import file as journal_file
+from kling_takes.apis.transport import session
 from kling_takes.tests.faults.node_layer import through_nodes
 from kling_takes.tests.faults.processes import working_for
 from kling_takes.tests.virtual_time import VirtualLoop, no_threads
@@ -82,6 +83,18 @@ class Rig:
         self._listening = await self.loop.create_server(
             self._runner.server, "127.0.0.1", self.port, reuse_address=True
         )
+
+    def lingering(self) -> Iterator[str]:
+        """Name what a finished run has left behind."""
+        for task in list(self.clients):
+            if not task.done():
+                yield f"a task is left: {task.get_coro()}"
+        if session._sessions.get(self.loop) is not None:
+            yield "a session is left open"
+        if any(lock.locked() for lock in slots._locks.get(self.loop, {}).values()):
+            yield "a take is left locked"
+        if any(queue.waiting for queue in slots._queues.get(self.loop, {}).values()):
+            yield "somebody is left standing in the queue"
 
     @property
     def connections(self) -> int:

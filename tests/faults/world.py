@@ -7,7 +7,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,19 @@ from aiohttp import web
 from kling_takes.apis import account_reads, errors, slots, studio
 from kling_takes.apis.audit import Audit
 from kling_takes.apis.settings import Settings, load_settings
-from kling_takes.apis.transport import session
 from kling_takes.simulator.request_handler import RequestHandler
 from kling_takes.tests.faults.books import Books, Create, create_of
 from kling_takes.tests.faults.disk import JOURNAL, Disk
 from kling_takes.tests.faults.node_layer import take_by_node
-from kling_takes.tests.faults.processes import Process, Run, Watcher, watching, working_for
+from kling_takes.tests.faults.processes import (
+    Process,
+    Run,
+    Watcher,
+    awaited,
+    texts_of,
+    watching,
+    working_for,
+)
 from kling_takes.tests.faults.rig import Rig
 from kling_takes.tests.faults.scenario import (
     CANARY,
@@ -255,7 +262,7 @@ class World:
 
     def go(self, work: Awaitable[Any]) -> Any:
         """Run on the world's loop until done."""
-        return self.rig.loop.run_until_complete(_awaited(work))
+        return self.rig.loop.run_until_complete(awaited(work))
 
     def do(self, errands: list[Errand], down: float | None = None, loss: Loss | None = None) -> list[Outcome]:
         """Run errands side by side.
@@ -311,7 +318,7 @@ class World:
             delivered = await task
         except errors.KlingTakesError as error:
             self.rig.counts[f"run ended: {type(error).__name__}"] += 1
-            self.read(*_texts(error))
+            self.read(*texts_of(error))
             return Outcome(error=error)
         except asyncio.CancelledError:
             if run.struck_at is None and not process.dead:
@@ -397,28 +404,3 @@ class World:
         for learned in (slots._known, studio._slots_asked, account_reads._asked):
             learned.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def lingering(self) -> Iterator[str]:
-        """Name what a finished run has left behind."""
-        for task in list(self.rig.clients):
-            if not task.done():
-                yield f"a task is left: {task.get_coro()}"
-        if session._sessions.get(self.rig.loop) is not None:
-            yield "a session is left open"
-        if any(lock.locked() for lock in slots._locks.get(self.rig.loop, {}).values()):
-            yield "a take is left locked"
-        if any(queue.waiting for queue in slots._queues.get(self.rig.loop, {}).values()):
-            yield "somebody is left standing in the queue"
-
-
-def _texts(error: BaseException | None) -> list[str]:
-    """Return all that an error and those behind it say."""
-    texts = []
-    while error is not None:
-        texts += [str(error), repr(error), str(vars(error))]
-        error = error.__cause__ or error.__context__
-    return texts
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
