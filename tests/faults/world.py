@@ -110,8 +110,6 @@ class World:
         self.handler = RequestHandler(self.books)
         rig.world = self
 
-    # -- what the processes see ------------------------------------------------------------------------
-
     def owner(self, process: str) -> str:
         """Who owns what this process buys."""
         if self.mode == "comfy":
@@ -227,8 +225,6 @@ class World:
             if not process.dead:
                 process.open()
 
-    # -- the server's side -----------------------------------------------------------------------------
-
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request and write down what a create came to."""
         if request.method != "POST":
@@ -257,8 +253,6 @@ class World:
                     return purse.owner, "home"
         process = next(name for name, known in KEYS.items() if known == key)
         return self.owner(process), HOME[process]
-
-    # -- doing things ----------------------------------------------------------------------------------
 
     def go(self, work: Awaitable[Any]) -> Any:
         """Run on the world's loop until done."""
@@ -323,9 +317,8 @@ class World:
         except asyncio.CancelledError:
             if run.struck_at is None and not process.dead:
                 raise
-            self.rig.counts[
-                "run cancelled" if run.struck_at is not None else "run died with its process"
-            ] += 1
+            how = "cancelled" if run.struck_at is not None else "died with its process"
+            self.rig.counts[f"run {how}"] += 1
             return Outcome(cut=True)
         except Killed:
             return Outcome(cut=True)
