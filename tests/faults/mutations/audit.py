@@ -57,8 +57,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     one(
         "money of another currency counts as the same",
         SOURCE,
-        "if told.cash and taken.cash and told.currency and told.currency != taken.currency:",
-        "if told.cash and not taken.cash and told.currency and told.currency != taken.currency:",
+        "if told.cash and taken.cash and named and named != taken.currency:",
+        "if told.cash and not taken.cash and named and named != taken.currency:",
         AUDIT,
     ),
     one(
