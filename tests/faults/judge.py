@@ -115,7 +115,9 @@ def _audit(world: World) -> None:
             raise Violation(f"the audit of {name} does not have what the books have: {audit.text()}")
         ours = {create.task.id for create in world.creates if create.task and create.home == HOME[name]}
         unknown = [line for line in audit.unknown if line.partition(":")[0] in ours]
-        if len(unknown) > audit.in_doubt and HOME[name] not in world.wiped:
+        # One row stands for a purchase of each of two accounts of one region.
+        two = HOME[name] == "home" and "second" in world.purses
+        if len(unknown) > audit.in_doubt and HOME[name] not in world.wiped and not two:
             raise Violation(f"the bill of {name} has what no journal has: {audit.text()}")
         world.rig.counts["audit agrees"] += 1
 
